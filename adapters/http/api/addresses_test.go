@@ -37,7 +37,7 @@ func TestClientAddress(t *testing.T) {
 				"203.0.113.5"}, "2001:db8::1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDesk()
+			d := newTestAPI()
 			d.api.Trusted, d.api.Header = c.trusted, c.header
 			require.Equal(t, 200, d.do(post(goodBody, c.headers...)).StatusCode)
 			assert.Equal(t, netip.MustParseAddr(c.want), d.issuance.IssueCalls()[0].Request.Client)
@@ -58,7 +58,7 @@ func TestClientAddressBehindASocket(t *testing.T) {
 		"invalid beyond another proxy": {"unknown, 192.0.2.1", netip.MustParseAddr("192.0.2.1")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk()
+			d := newTestAPI()
 			d.api.Trusted = clientaddr.NewTrusted(netip.MustParsePrefix("192.0.2.0/24"))
 			var headers []string
 			if c.forwarded != "" {
@@ -96,7 +96,7 @@ func TestRecordsUntrustedProxy(t *testing.T) {
 			[]string{"X-Forwarded-For", "203.0.113.5"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDesk()
+			d := newTestAPI()
 			events := &portsfake.Events{}
 			d.api.Events, d.api.Trusted = events, c.trusted
 			r := post(goodBody, c.headers...)
@@ -128,7 +128,7 @@ func TestRecordsUntrustedProxyForAnyRequest(t *testing.T) {
 		"health is not recorded": {get("/v1/health", forwarded...), 200, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk()
+			d := newTestAPI()
 			events := &portsfake.Events{}
 			d.api.Events = events
 			c.r.RemoteAddr = "10.1.2.3:4567"

@@ -33,19 +33,19 @@ const (
 	goodBody  = `{"install_id":"install-12345","app_version":"1.0","platform":"ios"}`
 )
 
-// desk is the API over mocks of the use cases.
-type desk struct {
+// testAPI is the API over mocks of the use cases.
+type testAPI struct {
 	issuance       *portsmock.IssuanceMock
 	authentication *portsmock.AuthenticationMock
 	publication    *portsmock.PublicationMock
 	api            *api.API
 }
 
-func newDesk() *desk {
-	d := &desk{
+func newTestAPI() *testAPI {
+	d := &testAPI{
 		issuance: &portsmock.IssuanceMock{IssueFunc: func(_ context.Context,
-			ask ports.IssueRequest) (ports.Issued, error) {
-			return issuedTo(ask.Session.InstallID()), nil
+			wanted ports.IssueRequest) (ports.Issued, error) {
+			return issuedTo(wanted.Session.InstallID()), nil
 		}},
 		authentication: &portsmock.AuthenticationMock{AuthenticateFunc: func(context.Context,
 			ports.Credentials) (session.Claims, error) {
@@ -77,16 +77,16 @@ func originsOf(texts ...string) []proof.Origin {
 }
 
 func mustInstallID(text string) session.InstallID {
-	id, broke := session.ParseInstallID(text)
-	if broke != session.RuleNone {
-		panic(broke)
+	id, violated := session.ParseInstallID(text)
+	if violated != session.RuleNone {
+		panic(violated)
 	}
 	return id
 }
 
 func claimsOf(id session.InstallID) session.Claims {
-	terms := session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
-	return terms.Claims(id, "kid", noon)
+	settings := session.Settings{Issuer: "issuer", Audience: "audience", Lifetime: 2 * time.Minute}
+	return settings.Claims(id, "kid", noon)
 }
 
 func issuedTo(id session.InstallID) ports.Issued {
@@ -107,11 +107,12 @@ type silence struct{}
 func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
-func (d *desk) do(r *http.Request) *http.Response {
-	answer := httptest.NewRecorder()
+// do returns the response of the API to r.
+func (d *testAPI) do(r *http.Request) *http.Response {
+	response := httptest.NewRecorder()
 	server.NewRouter(d.api.Routes(), portsfake.NewClock(noon), silence{},
-		slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
-	return answer.Result()
+		slog.New(slog.DiscardHandler)).ServeHTTP(response, r)
+	return response.Result()
 }
 
 func post(body string, headers ...string) *http.Request {
@@ -133,50 +134,50 @@ func get(path string, headers ...string) *http.Request {
 	return r
 }
 
-func text(t *testing.T, answer *http.Response) string {
+func text(t *testing.T, response *http.Response) string {
 	t.Helper()
-	body, err := io.ReadAll(answer.Body)
+	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return string(body)
 }
 
 func TestIssue(t *testing.T) {
-	d := newDesk()
-	answer := d.do(post(goodBody, "Authorization", "Bearer a", "Authorization", "Bearer b"))
-	assert.Equal(t, 200, answer.StatusCode)
+	d := newTestAPI()
+	response := d.do(post(goodBody, "Authorization", "Bearer a", "Authorization", "Bearer b"))
+	assert.Equal(t, 200, response.StatusCode)
 	assert.Equal(t,
-		`{"session_token":"token","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":97}`, text(t, answer))
+		`{"session_token":"token","expires_at":"2026-02-16T12:02:00Z","expires_in":120,"refresh_after":97}`, text(t, response))
 	assert.Equal(t, http.Header{
 		"Content-Type":     {"application/json"},
 		"Cache-Control":    {"no-store"},
 		"X-Request-Id":     {"request-1"},
 		"RateLimit-Policy": {`"ip";q=8;w=60, "install_id";q=4;w=60`},
 		"RateLimit":        {`"ip";r=7;t=60, "install_id";r=3;t=60`},
-	}, answer.Header)
-	asked := d.issuance.IssueCalls()[0].Request
-	assert.Equal(t, "install-12345", asked.Session.InstallID().Text())
+	}, response.Header)
+	given := d.issuance.IssueCalls()[0].Request
+	assert.Equal(t, "install-12345", given.Session.InstallID().Text())
 	assert.Equal(t, ports.Credentials{Authorization: []string{"Bearer a", "Bearer b"}},
-		asked.Credentials)
-	assert.Equal(t, netip.MustParseAddr("192.0.2.1"), asked.Client)
+		given.Credentials)
+	assert.Equal(t, netip.MustParseAddr("192.0.2.1"), given.Client)
 	assert.Equal(t, ports.Origin{RequestID: "request-1", Route: issuePath},
 		ports.OriginOf(d.issuance.IssueCalls()[0].Ctx))
 }
 
 func TestNoRateLimitHeadersWithoutDecision(t *testing.T) {
-	d := newDesk()
-	d.issuance.IssueFunc = func(_ context.Context, ask ports.IssueRequest) (ports.Issued, error) {
-		issued := issuedTo(ask.Session.InstallID())
+	d := newTestAPI()
+	d.issuance.IssueFunc = func(_ context.Context, wanted ports.IssueRequest) (ports.Issued, error) {
+		issued := issuedTo(wanted.Session.InstallID())
 		issued.Decision = throttle.Decision{}
 		return issued, nil
 	}
-	answer := d.do(post(goodBody))
-	assert.Equal(t, 200, answer.StatusCode)
-	assert.NotContains(t, answer.Header, "RateLimit")
-	assert.NotContains(t, answer.Header, "RateLimit-Policy")
+	response := d.do(post(goodBody))
+	assert.Equal(t, 200, response.StatusCode)
+	assert.NotContains(t, response.Header, "RateLimit")
+	assert.NotContains(t, response.Header, "RateLimit-Policy")
 }
 
 func TestRefusalIs429(t *testing.T) {
-	d := newDesk()
+	d := newTestAPI()
 	full := throttle.Grants{{0, 1, 2, 3}}
 	decision := throttle.Decide(
 		throttle.Check{Dimension: throttle.ByAddress, Limit: 8,
@@ -188,10 +189,10 @@ func TestRefusalIs429(t *testing.T) {
 	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 		return ports.Issued{}, refusal
 	}
-	answer := d.do(post(goodBody))
-	assert.Equal(t, 429, answer.StatusCode)
+	response := d.do(post(goodBody))
+	assert.Equal(t, 429, response.StatusCode)
 	assert.Equal(t, `{"error":{"code":"session_rate_limited","message":"Too many session requests; retry later",`+
-		`"request_id":"request-1"}}`, text(t, answer))
+		`"request_id":"request-1"}}`, text(t, response))
 	assert.Equal(t, http.Header{
 		"Content-Type":     {"application/json"},
 		"Cache-Control":    {"no-store"},
@@ -200,7 +201,7 @@ func TestRefusalIs429(t *testing.T) {
 		"Retry-After":      {"60"},
 		"RateLimit-Policy": {`"ip";q=8;w=60, "install_id";q=4;w=60`},
 		"RateLimit":        {`"ip";r=8, "install_id";r=0;t=60`},
-	}, answer.Header)
+	}, response.Header)
 }
 
 func TestErrorsShowOnlyTheirKind(t *testing.T) {
@@ -216,27 +217,27 @@ func TestErrorsShowOnlyTheirKind(t *testing.T) {
 		{"internal error", errors.New("hunter2"), 500, "internal_error", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDesk()
+			d := newTestAPI()
 			d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 				return ports.Issued{}, c.err
 			}
-			answer := d.do(post(goodBody))
-			assert.Equal(t, c.status, answer.StatusCode)
-			assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"))
-			assert.Equal(t, c.retryAfter, answer.Header.Get("Retry-After"))
-			assert.NotContains(t, text(t, answer), "hunter2")
+			response := d.do(post(goodBody))
+			assert.Equal(t, c.status, response.StatusCode)
+			assert.Equal(t, c.code, response.Header.Get("X-Error-Code"))
+			assert.Equal(t, c.retryAfter, response.Header.Get("Retry-After"))
+			assert.NotContains(t, text(t, response), "hunter2")
 		})
 	}
 }
 
 func TestPanicIs500(t *testing.T) {
-	d := newDesk()
+	d := newTestAPI()
 	d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 		panic("hunter2")
 	}
-	answer := d.do(post(goodBody))
-	assert.Equal(t, 500, answer.StatusCode)
-	assert.Equal(t, `{"error":{"code":"internal_error","message":"Internal server error","request_id":"request-1"}}`, text(t, answer))
+	response := d.do(post(goodBody))
+	assert.Equal(t, 500, response.StatusCode)
+	assert.Equal(t, `{"error":{"code":"internal_error","message":"Internal server error","request_id":"request-1"}}`, text(t, response))
 }
 
 func TestValidation(t *testing.T) {
@@ -286,10 +287,10 @@ func TestValidation(t *testing.T) {
 		{"deep", `{"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, `body json`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDesk()
-			answer := d.do(post(c.body))
+			d := newTestAPI()
+			response := d.do(post(c.body))
 			if c.details == "" {
-				assert.Equal(t, 200, answer.StatusCode)
+				assert.Equal(t, 200, response.StatusCode)
 				return
 			}
 			var details []string
@@ -305,10 +306,10 @@ func TestValidation(t *testing.T) {
 				}
 				details = append(details, `{"field":"`+field+`","rule":"`+rule+`"`+bounds+`}`)
 			}
-			assert.Equal(t, 422, answer.StatusCode)
+			assert.Equal(t, 422, response.StatusCode)
 			assert.Equal(t,
 				`{"error":{"code":"validation_error","message":"Request validation failed","request_id":"request-1",`+
-					`"details":[`+strings.Join(details, ",")+`]}}`, text(t, answer))
+					`"details":[`+strings.Join(details, ",")+`]}}`, text(t, response))
 			assert.Empty(t, d.issuance.IssueCalls(), "the use case is not called")
 		})
 	}
@@ -326,16 +327,16 @@ func TestMediaTypes(t *testing.T) {
 		t.Run(value, func(t *testing.T) {
 			r := post(goodBody)
 			r.Header["Content-Type"] = []string{value}
-			assert.Equal(t, status, newDesk().do(r).StatusCode)
+			assert.Equal(t, status, newTestAPI().do(r).StatusCode)
 		})
 	}
 	t.Run("none", func(t *testing.T) {
 		r := post(goodBody)
 		r.Header.Del("Content-Type")
-		assert.Equal(t, 200, newDesk().do(r).StatusCode)
+		assert.Equal(t, 200, newTestAPI().do(r).StatusCode)
 	})
 	t.Run("two", func(t *testing.T) {
-		assert.Equal(t, 415, newDesk().do(post(goodBody, "Content-Type", "text/plain")).StatusCode)
+		assert.Equal(t, 415, newTestAPI().do(post(goodBody, "Content-Type", "text/plain")).StatusCode)
 	})
 }
 
@@ -355,24 +356,24 @@ func TestSizes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := post(padded(c.size))
 			r.ContentLength = c.length
-			answer := newDesk().do(r)
-			assert.Equal(t, c.status, answer.StatusCode)
-			assert.Equal(t, c.status == 413, answer.Header.Get("Connection") == "close",
+			response := newTestAPI().do(r)
+			assert.Equal(t, c.status, response.StatusCode)
+			assert.Equal(t, c.status == 413, response.Header.Get("Connection") == "close",
 				"an unread body is not waited for")
 		})
 	}
 	t.Run("media type is checked first", func(t *testing.T) {
 		r := post(padded(16<<10 + 1))
 		r.Header.Set("Content-Type", "text/plain")
-		assert.Equal(t, 415, newDesk().do(r).StatusCode)
+		assert.Equal(t, 415, newTestAPI().do(r).StatusCode)
 	})
 	t.Run("truncated body", func(t *testing.T) {
 		r := post("")
 		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(goodBody), brokenReader{}))
 		r.ContentLength = 500
-		answer := newDesk().do(r)
-		assert.Equal(t, 422, answer.StatusCode)
-		assert.Equal(t, "close", answer.Header.Get("Connection"))
+		response := newTestAPI().do(r)
+		assert.Equal(t, 422, response.StatusCode)
+		assert.Equal(t, "close", response.Header.Get("Connection"))
 	})
 }
 
@@ -381,9 +382,9 @@ type brokenReader struct{}
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestHealth(t *testing.T) {
-	answer := newDesk().do(get("/v1/health"))
-	assert.Equal(t, 200, answer.StatusCode)
-	assert.Equal(t, `{"status":"ok","service":"offload-backend-api","version":"1.2.3","environment":"test"}`, text(t, answer))
+	response := newTestAPI().do(get("/v1/health"))
+	assert.Equal(t, 200, response.StatusCode)
+	assert.Equal(t, `{"status":"ok","service":"offload-backend-api","version":"1.2.3","environment":"test"}`, text(t, response))
 }
 
 func FuzzBody(f *testing.F) {
@@ -392,19 +393,19 @@ func FuzzBody(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		d := newDesk()
-		answer := d.do(post(body))
-		switch answer.StatusCode {
+		d := newTestAPI()
+		response := d.do(post(body))
+		switch response.StatusCode {
 		case 200:
 			id := d.issuance.IssueCalls()[0].Request.Session.InstallID()
-			_, broke := session.ParseInstallID(id.Text())
-			assert.Equal(t, session.RuleNone, broke)
+			_, violated := session.ParseInstallID(id.Text())
+			assert.Equal(t, session.RuleNone, violated)
 		case 413:
 			assert.Greater(t, len(body), 16<<10)
 		case 422:
-			assert.Contains(t, text(t, answer), `"details":[{"field":`)
+			assert.Contains(t, text(t, response), `"details":[{"field":`)
 		default:
-			t.Fatalf("status %d", answer.StatusCode)
+			t.Fatalf("status %d", response.StatusCode)
 		}
 	})
 }

@@ -18,8 +18,8 @@ import (
 
 // bindable returns an API where sessions can be bound, behind a trusted proxy, under one public
 // origin.
-func bindable() *desk {
-	d := newDesk()
+func bindable() *testAPI {
+	d := newTestAPI()
 	d.api.Binding, d.api.PublicOrigins = session.BindingAccept, originsOf("https://api.example.com")
 	d.api.Trusted = clientaddr.NewTrusted(netip.MustParsePrefix("192.0.2.1/32"))
 	return d
@@ -35,14 +35,15 @@ const (
 	otherPeer = "198.51.100.7:1234"
 )
 
-// TestCredentialsOfRequests checks what the use cases are given of requests of every kind.
+// TestCredentialsOfRequests checks which credentials and which target the use cases get from
+// requests of every kind.
 func TestCredentialsOfRequests(t *testing.T) {
 	public := originsOf("https://api.example.com")
 	own := func(method, path string) proof.Target {
 		request := proof.Request{Method: method, URI: path, Host: "example.com"}
 		return request.Target(public)
 	}
-	told := []string{"DPoP", "p", "X-Forwarded-Method", "PUT", "X-Forwarded-Proto", "https",
+	forwarded := []string{"DPoP", "p", "X-Forwarded-Method", "PUT", "X-Forwarded-Proto", "https",
 		"X-Forwarded-Host", "api.example.com", "X-Forwarded-Uri", "/orders?x=1"}
 	for name, c := range map[string]struct {
 		request *http.Request
@@ -52,14 +53,14 @@ func TestCredentialsOfRequests(t *testing.T) {
 		"its own": {get("/v1/sessions/current", "DPoP", "p", "DPoP", "q"),
 			ports.Credentials{Proofs: []string{"p", "q"},
 				Target: own("GET", "/v1/sessions/current")}},
-		"headers of a proxy mean nothing there": {ofPeer(proxyPeer, get("/v1/sessions/current", told...)),
+		"headers of a proxy mean nothing there": {ofPeer(proxyPeer, get("/v1/sessions/current", forwarded...)),
 			ports.Credentials{Proofs: []string{"p"}, Target: own("GET", "/v1/sessions/current")}},
-		"what a proxy asks about": {ofPeer(proxyPeer, get("/v1/sessions/verify", told...)),
+		"what a proxy asks about": {ofPeer(proxyPeer, get("/v1/sessions/verify", forwarded...)),
 			ports.Credentials{Proofs: []string{"p"},
 				Target: proof.NewTarget("PUT", "https://api.example.com/orders")}},
-		"what a stranger asks about": {ofPeer(otherPeer, get("/v1/sessions/verify", told...)),
+		"what a stranger asks about": {ofPeer(otherPeer, get("/v1/sessions/verify", forwarded...)),
 			ports.Credentials{Proofs: []string{"p"}, Target: own("GET", "/v1/sessions/verify")}},
-		"a header is missing": {ofPeer(proxyPeer, get("/v1/sessions/verify", told[:8]...)),
+		"a header is missing": {ofPeer(proxyPeer, get("/v1/sessions/verify", forwarded[:8]...)),
 			ports.Credentials{Proofs: []string{"p"}}},
 		"another origin": {ofPeer(proxyPeer, get("/v1/sessions/verify", "DPoP", "p",
 			"X-Forwarded-Method", "GET", "X-Forwarded-Proto", "https", "X-Forwarded-Host",
@@ -108,7 +109,7 @@ func TestOriginOfRequestWithoutPublicOrigins(t *testing.T) {
 }
 
 func TestIgnoresProofsUnlessSessionsCanBeBound(t *testing.T) {
-	d := newDesk()
+	d := newTestAPI()
 	d.do(post(goodBody, "DPoP", "p"))
 	d.do(get("/v1/sessions/verify", "DPoP", "p"))
 	assert.Equal(t, ports.Credentials{}, d.issuance.IssueCalls()[0].Request.Credentials)
@@ -124,8 +125,8 @@ func TestNamesTheBinding(t *testing.T) {
 			claims.Bound = bound
 			return claims, nil
 		}
-		answer := d.do(get("/v1/sessions/verify"))
-		assert.Equal(t, []string{want}, answer.Header.Values("X-Session-Binding"))
+		response := d.do(get("/v1/sessions/verify"))
+		assert.Equal(t, []string{want}, response.Header.Values("X-Session-Binding"))
 	}
 }
 
@@ -155,12 +156,12 @@ func TestRejectedProofs(t *testing.T) {
 		d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 			return ports.Issued{}, c.err
 		}
-		for _, answer := range []*http.Response{d.do(get("/v1/sessions/current")), d.do(post(goodBody))} {
-			assert.Equal(t, 401, answer.StatusCode, name)
-			assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"), name)
-			assert.Equal(t, c.www, answer.Header.Values("WWW-Authenticate"), name)
-			assert.Equal(t, c.nonces, answer.Header.Values("DPoP-Nonce"), name)
-			assert.Empty(t, answer.Header.Values("RateLimit"), name)
+		for _, response := range []*http.Response{d.do(get("/v1/sessions/current")), d.do(post(goodBody))} {
+			assert.Equal(t, 401, response.StatusCode, name)
+			assert.Equal(t, c.code, response.Header.Get("X-Error-Code"), name)
+			assert.Equal(t, c.www, response.Header.Values("WWW-Authenticate"), name)
+			assert.Equal(t, c.nonces, response.Header.Values("DPoP-Nonce"), name)
+			assert.Empty(t, response.Header.Values("RateLimit"), name)
 		}
 	}
 }

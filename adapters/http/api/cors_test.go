@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,36 +24,30 @@ const (
 	stranger = "https://evil.example"
 )
 
-// quiet is a server.Traffic that discards everything.
-type quiet struct{}
-
-func (quiet) Began()                                      {}
-func (quiet) Answered(string, string, int, time.Duration) {}
-
 // fromPage sends a request as a browser does, to an API with configured origins. Each header is a
 // name and a value.
-func fromPage(d *desk, method, path, body string, headers ...[2]string) *http.Response {
+func fromPage(d *testAPI, method, path, body string, headers ...[2]string) *http.Response {
 	d.api.Origins = []string{page, other}
 	return send(d, method, path, body, headers...)
 }
 
 // send sends a request to an API.
-func send(d *desk, method, path, body string, headers ...[2]string) *http.Response {
+func send(d *testAPI, method, path, body string, headers ...[2]string) *http.Response {
 	r := httptest.NewRequest(method, "/", strings.NewReader(body))
 	r.RequestURI = path
 	for _, header := range headers {
 		r.Header.Add(header[0], header[1])
 	}
-	answer := httptest.NewRecorder()
-	server.NewRouter(d.api.Routes(), portsfake.NewClock(noon), quiet{},
-		slog.New(slog.DiscardHandler)).ServeHTTP(answer, r)
-	return answer.Result()
+	response := httptest.NewRecorder()
+	server.NewRouter(d.api.Routes(), portsfake.NewClock(noon), silence{},
+		slog.New(slog.DiscardHandler)).ServeHTTP(response, r)
+	return response.Result()
 }
 
 // granted returns all CORS headers of a response.
-func granted(answer *http.Response) map[string]string {
+func granted(response *http.Response) map[string]string {
 	found := map[string]string{}
-	for name, values := range answer.Header {
+	for name, values := range response.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
 			found[name] = strings.Join(values, "|")
 		}
@@ -102,17 +95,17 @@ func TestPreflights(t *testing.T) {
 		"OPTIONS that is not a preflight, unknown origin": {issuePath, [][2]string{from(stranger)}, 405, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := fromPage(newDesk(), http.MethodOptions, c.path, "", c.headers...)
-			assert.Equal(t, c.status, answer.StatusCode)
+			response := fromPage(newTestAPI(), http.MethodOptions, c.path, "", c.headers...)
+			assert.Equal(t, c.status, response.StatusCode)
 			if c.grants == nil {
 				c.grants = map[string]string{}
 			}
-			assert.Equal(t, c.grants, granted(answer))
-			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
-			assert.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
-			assert.NotEmpty(t, answer.Header.Get("X-Request-ID"))
+			assert.Equal(t, c.grants, granted(response))
+			assert.Equal(t, []string{"Origin"}, response.Header.Values("Vary"))
+			assert.Equal(t, "no-store", response.Header.Get("Cache-Control"))
+			assert.NotEmpty(t, response.Header.Get("X-Request-ID"))
 			if c.status == 405 {
-				assert.Equal(t, "method_not_allowed", answer.Header.Get("X-Error-Code"))
+				assert.Equal(t, "method_not_allowed", response.Header.Get("X-Error-Code"))
 			}
 		})
 	}
@@ -137,8 +130,8 @@ func actual(origin string) map[string]string {
 }
 
 func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
-	failing := func(kind failure.Kind) *desk {
-		d := newDesk()
+	failing := func(kind failure.Kind) *testAPI {
+		d := newTestAPI()
 		d.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 			return ports.Issued{}, failure.New(kind, nil)
 		}
@@ -148,26 +141,26 @@ func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
 		}
 		return d
 	}
-	broken := newDesk()
+	broken := newTestAPI()
 	broken.issuance.IssueFunc = func(context.Context, ports.IssueRequest) (ports.Issued, error) {
 		panic("internal error")
 	}
 	for name, c := range map[string]struct {
-		desk               *desk
+		testAPI            *testAPI
 		method, path, body string
 		media              string
 		status             int
 	}{
-		"200":                      {newDesk(), "POST", issuePath, goodBody, "", 200},
-		"200 on the current route": {newDesk(), "GET", "/v1/sessions/current", "", "", 200},
+		"200":                      {newTestAPI(), "POST", issuePath, goodBody, "", 200},
+		"200 on the current route": {newTestAPI(), "GET", "/v1/sessions/current", "", "", 200},
 		"401": {failing(failure.Unauthorized), "GET", "/v1/sessions/current", "",
 			"", 401},
-		"405": {newDesk(), "GET", issuePath, "", "", 405},
-		"405, a method that requires a preflight": {newDesk(), "DELETE", issuePath, "", "", 405},
-		"413": {newDesk(), "POST", issuePath, strings.Repeat("x", 17<<10), "",
+		"405": {newTestAPI(), "GET", issuePath, "", "", 405},
+		"405, a method that requires a preflight": {newTestAPI(), "DELETE", issuePath, "", "", 405},
+		"413": {newTestAPI(), "POST", issuePath, strings.Repeat("x", 17<<10), "",
 			413},
-		"415": {newDesk(), "POST", issuePath, goodBody, "text/plain", 415},
-		"422": {newDesk(), "POST", issuePath, "{", "", 422},
+		"415": {newTestAPI(), "POST", issuePath, goodBody, "text/plain", 415},
+		"422": {newTestAPI(), "POST", issuePath, "{", "", 422},
 		"429": {failing(failure.RateLimited), "POST", issuePath, goodBody, "",
 			429},
 		"500": {broken, "POST", issuePath, goodBody, "", 500},
@@ -179,19 +172,19 @@ func TestEveryResponseOfBothRoutesHasCORSHeaders(t *testing.T) {
 			if c.media != "" {
 				headers = append(headers, [2]string{"Content-Type", c.media})
 			}
-			answer := fromPage(c.desk, c.method, c.path, c.body, headers...)
-			assert.Equal(t, c.status, answer.StatusCode)
-			assert.Equal(t, actual(page), granted(answer))
-			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
+			response := fromPage(c.testAPI, c.method, c.path, c.body, headers...)
+			assert.Equal(t, c.status, response.StatusCode)
+			assert.Equal(t, actual(page), granted(response))
+			assert.Equal(t, []string{"Origin"}, response.Header.Values("Vary"))
 			headers[0] = from(stranger)
-			answer = fromPage(c.desk, c.method, c.path, c.body, headers...)
-			assert.Equal(t, c.status, answer.StatusCode,
+			response = fromPage(c.testAPI, c.method, c.path, c.body, headers...)
+			assert.Equal(t, c.status, response.StatusCode,
 				"an unknown origin gets the same response, which the browser hides")
-			assert.Empty(t, granted(answer))
-			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
-			answer = fromPage(c.desk, c.method, c.path, c.body, headers[1:]...)
-			assert.Empty(t, granted(answer))
-			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"),
+			assert.Empty(t, granted(response))
+			assert.Equal(t, []string{"Origin"}, response.Header.Values("Vary"))
+			response = fromPage(c.testAPI, c.method, c.path, c.body, headers[1:]...)
+			assert.Empty(t, granted(response))
+			assert.Equal(t, []string{"Origin"}, response.Header.Values("Vary"),
 				"caches must distinguish origins")
 		})
 	}
@@ -201,18 +194,18 @@ func TestOtherRoutesHaveNoCORSHeaders(t *testing.T) {
 	for _, path := range []string{"/v1/sessions/verify", "/v1/sessions/verify/v1/sessions/current",
 		"/v1/health", "/nowhere", "/v1/sessions/current/"} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {
-			answer := fromPage(newDesk(), method, path, "", from(page),
+			response := fromPage(newTestAPI(), method, path, "", from(page),
 				[2]string{"Access-Control-Request-Method", "GET"})
-			assert.Empty(t, granted(answer), "%s %s", method, path)
-			assert.Empty(t, answer.Header.Values("Vary"))
-			assert.NotEqual(t, http.StatusNoContent, answer.StatusCode)
+			assert.Empty(t, granted(response), "%s %s", method, path)
+			assert.Empty(t, response.Header.Values("Vary"))
+			assert.NotEqual(t, http.StatusNoContent, response.StatusCode)
 		}
 	}
 }
 
-// pages returns a desk with the given origins, and a function that returns the refused preflights.
-func pages(local bool, origins ...string) (d *desk, refused func() []ports.CORSRefused) {
-	d = newDesk()
+// pages returns an API with the given origins, and a function that returns the refused preflights.
+func pages(local bool, origins ...string) (d *testAPI, refused func() []ports.CORSRefused) {
+	d = newTestAPI()
 	events := &portsfake.Events{}
 	d.api.Origins, d.api.LocalPages, d.api.Events = origins, local, events
 	return d, func() (refused []ports.CORSRefused) {
@@ -227,20 +220,20 @@ func pages(local bool, origins ...string) (d *desk, refused func() []ports.CORSR
 
 func TestReportsRefusedPreflights(t *testing.T) {
 	d, refused := pages(false, page)
-	ask := func(path, origin, method string) {
+	wanted := func(path, origin, method string) {
 		send(d, http.MethodOptions, path, "", from(origin),
 			[2]string{"Access-Control-Request-Method", method})
 	}
-	ask(issuePath, page, "POST")
+	wanted(issuePath, page, "POST")
 	send(d, http.MethodOptions, issuePath, "", from(stranger)) // is no preflight
 	send(d, http.MethodPost, issuePath, goodBody, from(stranger))
-	ask("/v1/sessions/verify", stranger, "POST")
+	wanted("/v1/sessions/verify", stranger, "POST")
 	assert.Empty(t, refused())
-	ask(issuePath, stranger, "POST")
-	ask(issuePath, stranger, "POST")
-	ask(issuePath, "http://localhost:3000", "POST")
-	ask(issuePath, page, "DELETE")
-	ask("/openapi.json", stranger, "POST")
+	wanted(issuePath, stranger, "POST")
+	wanted(issuePath, stranger, "POST")
+	wanted(issuePath, "http://localhost:3000", "POST")
+	wanted(issuePath, page, "DELETE")
+	wanted("/openapi.json", stranger, "POST")
 	events := refused()
 	require.Len(t, events, 5, "recorders decide how often a page is logged")
 	assert.Equal(t, events[0], events[1])
@@ -250,7 +243,7 @@ func TestReportsRefusedPreflights(t *testing.T) {
 	}
 
 	d, refused = pages(false)
-	ask(issuePath, page, "POST")
+	wanted(issuePath, page, "POST")
 	assert.Len(t, refused(), 1, "also if no origin is configured")
 }
 
@@ -261,16 +254,16 @@ func TestPublicDocumentsAreForEveryPage(t *testing.T) {
 			want := map[string]string{"Access-Control-Allow-Origin": "*"}
 			for _, headers := range [][][2]string{nil, {from(stranger)}, {from("null")}} {
 				for _, method := range []string{"GET", "HEAD", "POST"} {
-					answer := send(d, method, path, "", headers...)
-					assert.Equal(t, want, granted(answer), "%s %s %s", method, path, headers)
-					assert.Empty(t, answer.Header.Values("Vary"))
+					response := send(d, method, path, "", headers...)
+					assert.Equal(t, want, granted(response), "%s %s %s", method, path, headers)
+					assert.Empty(t, response.Header.Values("Vary"))
 				}
 			}
-			answer := send(d, "OPTIONS", path, "", from(stranger),
+			response := send(d, "OPTIONS", path, "", from(stranger),
 				[2]string{"Access-Control-Request-Method", "GET"},
 				[2]string{"Access-Control-Request-Headers", "if-none-match,traceparent"})
-			assert.Equal(t, http.StatusNoContent, answer.StatusCode)
-			assert.Equal(t, preflight("*", "GET, HEAD"), granted(answer))
+			assert.Equal(t, http.StatusNoContent, response.StatusCode)
+			assert.Equal(t, preflight("*", "GET, HEAD"), granted(response))
 			assert.Empty(t, refused())
 		}
 	}
@@ -279,9 +272,9 @@ func TestPublicDocumentsAreForEveryPage(t *testing.T) {
 func TestNoPageIsAllowedWithoutOrigins(t *testing.T) {
 	d, _ := pages(false)
 	for _, origin := range []string{page, "http://localhost:3000", "null", ""} {
-		answer := send(d, "GET", "/v1/sessions/current", "", from(origin))
-		assert.Empty(t, granted(answer))
-		assert.Empty(t, answer.Header.Values("Vary"))
+		response := send(d, "GET", "/v1/sessions/current", "", from(origin))
+		assert.Empty(t, granted(response))
+		assert.Empty(t, response.Header.Values("Vary"))
 	}
 }
 
@@ -297,16 +290,16 @@ func TestLocalPagesInDevelopment(t *testing.T) {
 		page: false,
 	} {
 		d, _ := pages(true)
-		answer := send(d, "GET", "/v1/sessions/current", "", from(origin))
-		asked := send(d, "OPTIONS", issuePath, "", from(origin),
+		response := send(d, "GET", "/v1/sessions/current", "", from(origin))
+		given := send(d, "OPTIONS", issuePath, "", from(origin),
 			[2]string{"Access-Control-Request-Method", "POST"})
 		if allowed {
-			assert.Equal(t, actual(origin), granted(answer), "%q", origin)
-			assert.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"))
-			assert.Equal(t, preflight(origin, "POST"), granted(asked), "%q", origin)
+			assert.Equal(t, actual(origin), granted(response), "%q", origin)
+			assert.Equal(t, []string{"Origin"}, response.Header.Values("Vary"))
+			assert.Equal(t, preflight(origin, "POST"), granted(given), "%q", origin)
 		} else {
-			assert.Empty(t, granted(answer), "%q", origin)
-			assert.Empty(t, granted(asked), "%q", origin)
+			assert.Empty(t, granted(response), "%q", origin)
+			assert.Empty(t, granted(given), "%q", origin)
 		}
 		d, _ = pages(true, page)
 		assert.Empty(t, granted(send(d, "GET", "/v1/sessions/current", "", from("http://localhost"))),

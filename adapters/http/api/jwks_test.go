@@ -18,7 +18,7 @@ const (
 // tagOf returns the validator of a key set.
 func tagOf(t *testing.T, set string) string {
 	t.Helper()
-	d := newDesk()
+	d := newTestAPI()
 	d.publication.PublicSetFunc = func() string { return set }
 	tag := d.do(get(jwksPath)).Header.Get("ETag")
 	require.Regexp(t, `^"[^",]+"$`, tag, "one strong validator")
@@ -28,11 +28,11 @@ func tagOf(t *testing.T, set string) string {
 func TestJWKS(t *testing.T) {
 	tag := tagOf(t, publicSet)
 	for _, set := range []string{publicSet, emptySet} {
-		d := newDesk()
+		d := newTestAPI()
 		d.publication.PublicSetFunc = func() string { return set }
-		answer := d.do(get(jwksPath))
-		assert.Equal(t, 200, answer.StatusCode)
-		assert.Equal(t, set, text(t, answer))
+		response := d.do(get(jwksPath))
+		assert.Equal(t, 200, response.StatusCode)
+		assert.Equal(t, set, text(t, response))
 		assert.Equal(t, http.Header{
 			"Access-Control-Allow-Origin": {"*"},
 
@@ -40,7 +40,7 @@ func TestJWKS(t *testing.T) {
 			"Cache-Control": {"public, max-age=300"},
 			"Etag":          {tagOf(t, set)},
 			"X-Request-Id":  {"request-1"},
-		}, answer.Header)
+		}, response.Header)
 		assert.Empty(t, d.authentication.AuthenticateCalls(), "no authentication is needed")
 	}
 	assert.Equal(t, tag, tagOf(t, publicSet), "the same set has the same validator")
@@ -74,24 +74,24 @@ func TestJWKSNotModified(t *testing.T) {
 			t.Run(c.name+" by "+method, func(t *testing.T) {
 				r := get(jwksPath)
 				r.Method, r.Header["If-None-Match"] = method, c.values
-				answer := newDesk().do(r)
-				assert.Equal(t, c.status, answer.StatusCode)
-				assert.Equal(t, tag, answer.Header.Get("ETag"))
+				response := newTestAPI().do(r)
+				assert.Equal(t, c.status, response.StatusCode)
+				assert.Equal(t, tag, response.Header.Get("ETag"))
 				assert.Equal(t, []string{"public, max-age=300"},
-					answer.Header.Values("Cache-Control"))
+					response.Header.Values("Cache-Control"))
 				if c.status == 304 {
-					assert.Empty(t, text(t, answer))
-					assert.NotContains(t, answer.Header, "Content-Type")
+					assert.Empty(t, text(t, response))
+					assert.NotContains(t, response.Header, "Content-Type")
 				}
 			})
 		}
 	}
 	t.Run("after a change", func(t *testing.T) {
-		d := newDesk()
+		d := newTestAPI()
 		d.publication.PublicSetFunc = func() string { return emptySet }
-		answer := d.do(get(jwksPath, "If-None-Match", tag))
-		assert.Equal(t, 200, answer.StatusCode)
-		assert.Equal(t, emptySet, text(t, answer))
+		response := d.do(get(jwksPath, "If-None-Match", tag))
+		assert.Equal(t, 200, response.StatusCode)
+		assert.Equal(t, emptySet, text(t, response))
 	})
 }
 
@@ -99,29 +99,29 @@ func TestJWKSRefusesOtherMethods(t *testing.T) {
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"} {
 		r := get(jwksPath, "If-None-Match", "*")
 		r.Method = method
-		d := newDesk()
-		answer := d.do(r)
-		assert.Equal(t, 405, answer.StatusCode, method)
-		assert.Equal(t, "GET, HEAD", answer.Header.Get("Allow"))
-		assert.Equal(t, []string{"no-store"}, answer.Header.Values("Cache-Control"),
+		d := newTestAPI()
+		response := d.do(r)
+		assert.Equal(t, 405, response.StatusCode, method)
+		assert.Equal(t, "GET, HEAD", response.Header.Get("Allow"))
+		assert.Equal(t, []string{"no-store"}, response.Header.Values("Cache-Control"),
 			"an error is not cached")
-		assert.Empty(t, answer.Header.Get("ETag"))
+		assert.Empty(t, response.Header.Get("ETag"))
 		assert.Empty(t, d.publication.PublicSetCalls())
 	}
 	for _, path := range []string{jwksPath + "/", "/.well-known/jwks", "/.well-known//jwks.json",
 		"/%2ewell-known/jwks.json"} {
-		assert.Equal(t, 404, newDesk().do(get(path)).StatusCode, path)
+		assert.Equal(t, 404, newTestAPI().do(get(path)).StatusCode, path)
 	}
 }
 
 // TestJWKSFollowsThePublication checks that one API serves each new set with its own validator.
 func TestJWKSFollowsThePublication(t *testing.T) {
-	d := newDesk()
+	d := newTestAPI()
 	for _, set := range []string{publicSet, emptySet, emptySet, publicSet} {
 		d.publication.PublicSetFunc = func() string { return strings.Clone(set) }
-		answer := d.do(get(jwksPath))
-		assert.Equal(t, set, text(t, answer))
-		assert.Equal(t, tagOf(t, set), answer.Header.Get("ETag"))
+		response := d.do(get(jwksPath))
+		assert.Equal(t, set, text(t, response))
+		assert.Equal(t, tagOf(t, set), response.Header.Get("ETag"))
 	}
 }
 
@@ -129,7 +129,7 @@ func TestJWKSFollowsThePublication(t *testing.T) {
 // the set.
 func TestJWKSCostsNoSet(t *testing.T) {
 	large := strings.Repeat(publicSet, 1000)
-	d := newDesk()
+	d := newTestAPI()
 	d.publication.PublicSetFunc = func() string { return large }
 	routes, w := d.api.Routes(), &discarded{header: http.Header{}}
 	request := get(jwksPath)

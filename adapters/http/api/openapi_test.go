@@ -42,21 +42,21 @@ func at(t *testing.T, document, from object, names ...string) object {
 }
 
 func TestServesDescription(t *testing.T) {
-	answer := newDesk().do(get("/openapi.json"))
-	assert.Equal(t, 200, answer.StatusCode)
-	assert.Equal(t, api.Description, text(t, answer))
-	assert.Equal(t, "application/json", answer.Header.Get("Content-Type"))
-	assert.Equal(t, []string{"public, max-age=300"}, answer.Header.Values("Cache-Control"))
-	tag := answer.Header.Get("ETag")
+	response := newTestAPI().do(get("/openapi.json"))
+	assert.Equal(t, 200, response.StatusCode)
+	assert.Equal(t, api.Description, text(t, response))
+	assert.Equal(t, "application/json", response.Header.Get("Content-Type"))
+	assert.Equal(t, []string{"public, max-age=300"}, response.Header.Values("Cache-Control"))
+	tag := response.Header.Get("ETag")
 	require.Regexp(t, `^"[^",]+"$`, tag)
-	kept := newDesk().do(get("/openapi.json", "If-None-Match", tag))
+	kept := newTestAPI().do(get("/openapi.json", "If-None-Match", tag))
 	assert.Equal(t, 304, kept.StatusCode)
 	assert.Empty(t, text(t, kept))
 	head := get("/openapi.json")
 	head.Method = http.MethodHead
-	assert.Equal(t, 200, newDesk().do(head).StatusCode)
+	assert.Equal(t, 200, newTestAPI().do(head).StatusCode)
 	head.Method = http.MethodPost
-	assert.Equal(t, 405, newDesk().do(head).StatusCode)
+	assert.Equal(t, 405, newTestAPI().do(head).StatusCode)
 }
 
 // TestDescriptionMatchesRoutes checks that each route is described with all of its methods, and
@@ -64,7 +64,7 @@ func TestServesDescription(t *testing.T) {
 func TestDescriptionMatchesRoutes(t *testing.T) {
 	every := []string{"get", "head", "post", "put", "patch", "delete", "options", "trace"}
 	served := map[string][]string{}
-	for _, route := range newDesk().api.Routes() {
+	for _, route := range newTestAPI().api.Routes() {
 		methods := every // any
 		if len(route.Methods) > 0 {
 			methods = nil

@@ -14,15 +14,15 @@ import (
 )
 
 func TestCurrent(t *testing.T) {
-	d := newDesk()
+	d := newTestAPI()
 	d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials,
 	) (session.Claims, error) {
 		return claimsOf(mustInstallID(`<&">😀 install`)), nil
 	}
-	answer := d.do(get("/v1/sessions/current", "Authorization", "Bearer token"))
-	assert.Equal(t, 200, answer.StatusCode)
+	response := d.do(get("/v1/sessions/current", "Authorization", "Bearer token"))
+	assert.Equal(t, 200, response.StatusCode)
 	assert.Equal(t, `{"install_id":"<&\">😀 install","key_id":"kid","issuer":"issuer","audience":"audience",`+
-		`"issued_at":"2026-02-16T12:00:00Z","not_before":"2026-02-16T12:00:00Z","expires_at":"2026-02-16T12:02:00Z"}`, text(t, answer))
+		`"issued_at":"2026-02-16T12:00:00Z","not_before":"2026-02-16T12:00:00Z","expires_at":"2026-02-16T12:02:00Z"}`, text(t, response))
 	assert.Equal(t, ports.Credentials{Authorization: []string{"Bearer token"}},
 		d.authentication.AuthenticateCalls()[0].Credentials)
 }
@@ -41,17 +41,17 @@ func TestProtectedPathsRefuseInSameWay(t *testing.T) {
 		for _, path := range []string{"/v1/sessions/current", "/v1/sessions/verify",
 			"/v1/sessions/verify/below"} {
 			t.Run(c.code+" on "+path, func(t *testing.T) {
-				d := newDesk()
+				d := newTestAPI()
 				d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials,
 				) (session.Claims, error) {
 					return session.Claims{}, &token.Rejection{Reason: c.reason}
 				}
-				answer := d.do(get(path))
-				assert.Equal(t, 401, answer.StatusCode)
-				assert.Equal(t, c.www, answer.Header.Get("WWW-Authenticate"))
-				assert.Equal(t, c.code, answer.Header.Get("X-Error-Code"))
+				response := d.do(get(path))
+				assert.Equal(t, 401, response.StatusCode)
+				assert.Equal(t, c.www, response.Header.Get("WWW-Authenticate"))
+				assert.Equal(t, c.code, response.Header.Get("X-Error-Code"))
 				assert.Equal(t, `{"error":{"code":"`+c.code+`","message":"`+c.message+
-					`","request_id":"request-1"}}`, text(t, answer))
+					`","request_id":"request-1"}}`, text(t, response))
 			})
 		}
 	}
@@ -62,16 +62,16 @@ func TestVerify(t *testing.T) {
 		"/a?q=/../"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PROPFIND"} {
 			t.Run(method+" "+path, func(t *testing.T) {
-				d := newDesk()
+				d := newTestAPI()
 				d.authentication.AuthenticateFunc = func(context.Context, ports.Credentials,
 				) (session.Claims, error) {
 					return claimsOf(mustInstallID("é%/ install~1.-_")), nil
 				}
 				r := get("/v1/sessions/verify")
 				r.Method, r.RequestURI = method, "/v1/sessions/verify"+path
-				answer := d.do(r)
-				assert.Equal(t, 200, answer.StatusCode)
-				assert.Empty(t, text(t, answer))
+				response := d.do(r)
+				assert.Equal(t, 200, response.StatusCode)
+				assert.Empty(t, text(t, response))
 				assert.Equal(t, http.Header{
 					"Cache-Control":        {"no-store"},
 					"X-Request-Id":         {"request-1"},
@@ -79,18 +79,18 @@ func TestVerify(t *testing.T) {
 					"X-Session-Expires-At": {"2026-02-16T12:02:00Z"},
 					"X-Session-Key-Id":     {"kid"},
 					"X-Session-Binding":    {"none"},
-				}, answer.Header)
+				}, response.Header)
 			})
 		}
 	}
 }
 
 func TestVerifyDoesNotReadABody(t *testing.T) {
-	d := newDesk()
+	d := newTestAPI()
 	r := post("")
 	r.RequestURI, r.Body, r.ContentLength = "/v1/sessions/verify", io.NopCloser(brokenReader{}),
 		1<<40
-	answer := d.do(r)
-	assert.Equal(t, 200, answer.StatusCode)
-	assert.Equal(t, "close", answer.Header.Get("Connection"))
+	response := d.do(r)
+	assert.Equal(t, 200, response.StatusCode)
+	assert.Equal(t, "close", response.Header.Get("Connection"))
 }

@@ -19,7 +19,7 @@ import (
 // no slot, on each route that pages may use, and that a preflight needs no slot.
 func TestShedRequestsHaveTheHeadersOfCORS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
+		d := newTestAPI()
 		d.api.Origins = []string{page}
 		begun, end := make(chan struct{}), make(chan struct{})
 		d.publication.PublicSetFunc = func() string {
@@ -28,7 +28,7 @@ func TestShedRequestsHaveTheHeadersOfCORS(t *testing.T) {
 			return publicSet
 		}
 		clock := clock.New()
-		router := server.NewRouter(d.api.Routes(), clock, quiet{},
+		router := server.NewRouter(d.api.Routes(), clock, silence{},
 			slog.New(slog.DiscardHandler)).Within(server.NewBudgets(1, clock, d.api.Events))
 		do := func(method, path, body string, headers ...string) *http.Response {
 			r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -36,9 +36,9 @@ func TestShedRequestsHaveTheHeadersOfCORS(t *testing.T) {
 			for n := 0; n < len(headers); n += 2 {
 				r.Header.Set(headers[n], headers[n+1])
 			}
-			answer := httptest.NewRecorder()
-			router.ServeHTTP(answer, r)
-			return answer.Result()
+			response := httptest.NewRecorder()
+			router.ServeHTTP(response, r)
+			return response.Result()
 		}
 		var first sync.WaitGroup
 		first.Go(func() { assert.Equal(t, 200, do("GET", jwksPath, "").StatusCode) })
@@ -49,10 +49,10 @@ func TestShedRequestsHaveTheHeadersOfCORS(t *testing.T) {
 			{"GET", jwksPath, "", "*"},
 			{"GET", "/openapi.json", "", "*"},
 		} {
-			answer := do(one.method, one.path, one.body, "Content-Type", "application/json")
-			assert.Equal(t, 503, answer.StatusCode, one.path)
-			assert.Equal(t, "1", answer.Header.Get("Retry-After"), one.path)
-			assert.Equal(t, one.allowed, answer.Header.Get("Access-Control-Allow-Origin"), one.path)
+			response := do(one.method, one.path, one.body, "Content-Type", "application/json")
+			assert.Equal(t, 503, response.StatusCode, one.path)
+			assert.Equal(t, "1", response.Header.Get("Retry-After"), one.path)
+			assert.Equal(t, one.allowed, response.Header.Get("Access-Control-Allow-Origin"), one.path)
 		}
 		preflight := do("OPTIONS", issuePath, "", "Access-Control-Request-Method", "POST")
 		assert.Equal(t, 204, preflight.StatusCode)
