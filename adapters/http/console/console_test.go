@@ -19,7 +19,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-func TestCalm(t *testing.T) {
+func TestPageOfAHealthyService(t *testing.T) {
 	w := newWorld(t)
 	w.record(3, ports.SessionIssued{})
 	page := w.page(t)
@@ -31,7 +31,7 @@ func TestCalm(t *testing.T) {
 	}
 	assert.Equal(t, "ok", w.json(t).Status)
 
-	paused := w.ask("GET", "/?paused", "localhost").Body.String()
+	paused := w.send("GET", "/?paused", "localhost").Body.String()
 	assert.NotContains(t, paused, "http-equiv")
 	assert.Contains(t, paused, `<a href="/">Resume</a>`)
 }
@@ -51,8 +51,8 @@ func TestTimelineIsBounded(t *testing.T) {
 	assert.Contains(t, page, "later changes are not shown")
 }
 
-// TestHostileText has markup in every text that comes from outside.
-func TestHostileText(t *testing.T) {
+// TestPageEscapesText has markup in every text that comes from outside.
+func TestPageEscapesText(t *testing.T) {
 	const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&amp;`
 	w := newWorld(t, func(p *console.Parts) {
 		p.Version, p.Environment = hostile, hostile
@@ -91,9 +91,9 @@ func TestHostileText(t *testing.T) {
 	assert.Greater(t, texts, 10, "the texts are shown as they are")
 
 	w.clock.Advance(time.Second)
-	answer := w.ask("GET", console.PathJSON, "localhost")
-	assert.True(t, json.Valid(answer.Body.Bytes()))
-	assert.NotContains(t, answer.Body.String(), "<script>")
+	response := w.send("GET", console.PathJSON, "localhost")
+	assert.True(t, json.Valid(response.Body.Bytes()))
+	assert.NotContains(t, response.Body.String(), "<script>")
 }
 
 // TestShowsNoSecret looks for the material of the keys and for the subjects of limits.
@@ -104,7 +104,7 @@ func TestShowsNoSecret(t *testing.T) {
 	page := w.page(t)
 	hash := throttle.NewPseudonyms([]byte("digest key")).Of(install)
 	assert.Contains(t, page, hash)
-	for _, text := range []string{page, w.ask("GET", console.PathJSON, "localhost").Body.String()} {
+	for _, text := range []string{page, w.send("GET", console.PathJSON, "localhost").Body.String()} {
 		assert.Contains(t, text, hash)
 		for _, secret := range []string{secretText, "an-install-id", "digest key",
 			string(install[:]), strings.ToLower(secretText)} {
@@ -113,8 +113,8 @@ func TestShowsNoSecret(t *testing.T) {
 	}
 }
 
-// protected checks the headers that protect the browser of an operator.
-func protected(t *testing.T, header http.Header) {
+// assertProtected checks the headers that protect the browser of an operator.
+func assertProtected(t *testing.T, header http.Header) {
 	t.Helper()
 	assert.Equal(t, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "+
 		"frame-ancestors 'none'", header.Get("Content-Security-Policy"))
@@ -127,38 +127,38 @@ func protected(t *testing.T, header http.Header) {
 	assert.Empty(t, header.Get("Access-Control-Allow-Origin"))
 }
 
-func TestHeaders(t *testing.T) {
+func TestResponsesProtectTheBrowser(t *testing.T) {
 	w := newWorld(t)
 	for path, mediaType := range map[string]string{console.Path: "text/html; charset=utf-8",
 		console.PathJSON: "application/json", "/console.css": "text/css; charset=utf-8"} {
 		for _, method := range []string{"GET", "HEAD"} {
-			answer := w.ask(method, path, "localhost")
-			assert.Equal(t, http.StatusOK, answer.Code)
-			assert.Equal(t, mediaType, answer.Header().Get("Content-Type"))
-			protected(t, answer.Header())
+			response := w.send(method, path, "localhost")
+			assert.Equal(t, http.StatusOK, response.Code)
+			assert.Equal(t, mediaType, response.Header().Get("Content-Type"))
+			assertProtected(t, response.Header())
 		}
 		for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "BREW"} {
-			answer := w.ask(method, path, "localhost")
-			assert.Equal(t, http.StatusMethodNotAllowed, answer.Code)
-			assert.Equal(t, "GET, HEAD", answer.Header().Get("Allow"))
-			protected(t, answer.Header())
+			response := w.send(method, path, "localhost")
+			assert.Equal(t, http.StatusMethodNotAllowed, response.Code)
+			assert.Equal(t, "GET, HEAD", response.Header().Get("Allow"))
+			assertProtected(t, response.Header())
 		}
-		answer := w.ask("GET", path, "attacker.example")
-		assert.Equal(t, http.StatusMisdirectedRequest, answer.Code)
-		protected(t, answer.Header())
+		response := w.send("GET", path, "attacker.example")
+		assert.Equal(t, http.StatusMisdirectedRequest, response.Code)
+		assertProtected(t, response.Header())
 	}
 	for _, path := range []string{"/console", "/index.html", "//", "/./", "/%2e", "/favicon.ico",
 		"/console.json/", "/Console.json", "/console.css/../"} {
-		assert.Equal(t, http.StatusNotFound, w.ask("GET", path, "localhost").Code, path)
+		assert.Equal(t, http.StatusNotFound, w.send("GET", path, "localhost").Code, path)
 	}
 	for _, path := range []string{"/?", "/?paused=1", "/?%00", "/?q=<script>"} {
-		answer := w.ask("GET", path, "localhost")
-		assert.Equal(t, http.StatusOK, answer.Code, path)
-		assert.NotContains(t, answer.Body.String(), "<script>")
+		response := w.send("GET", path, "localhost")
+		assert.Equal(t, http.StatusOK, response.Code, path)
+		assert.NotContains(t, response.Body.String(), "<script>")
 	}
 }
 
-func TestHosts(t *testing.T) {
+func TestRefusesOtherHosts(t *testing.T) {
 	w := newWorld(t, func(p *console.Parts) { p.Hosts = []string{"ops.example.com"} })
 	for host, status := range map[string]int{
 		"127.0.0.1": 200, "127.0.0.1:9090": 200, "[::1]:9090": 200, "[::1]": 200,
@@ -170,15 +170,15 @@ func TestHosts(t *testing.T) {
 	} {
 		for _, path := range []string{console.Path, console.PathJSON, "/console.css"} {
 			before := len(w.events.Recorded())
-			answer := w.ask("GET", path, host)
-			assert.Equal(t, status, answer.Code, "%q", host)
+			response := w.send("GET", path, host)
+			assert.Equal(t, status, response.Code, "%q", host)
 			if status == http.StatusOK {
 				assert.Len(t, w.events.Recorded(), before)
 				continue
 			}
 			assert.Equal(t, ports.ConsoleRefused{}, w.events.Recorded()[before])
-			assert.Contains(t, answer.Body.String(), "HOSTS")
-			assert.NotContains(t, answer.Body.String(), "attacker")
+			assert.Contains(t, response.Body.String(), "HOSTS")
+			assert.NotContains(t, response.Body.String(), "attacker")
 		}
 	}
 }
@@ -195,11 +195,11 @@ func TestIsRenderedOncePerSecond(t *testing.T) {
 		var viewers sync.WaitGroup
 		for range 100 {
 			viewers.Go(func() {
-				answer := httptest.NewRecorder()
+				response := httptest.NewRecorder()
 				request := httptest.NewRequest("GET", "/", nil)
 				request.Host = "localhost"
-				w.router.ServeHTTP(answer, request)
-				assert.Equal(t, http.StatusOK, answer.Code)
+				w.router.ServeHTTP(response, request)
+				assert.Equal(t, http.StatusOK, response.Code)
 			})
 		}
 		viewers.Wait()

@@ -110,10 +110,10 @@ func TestFloodOfViewers(t *testing.T) {
 	for _, path := range []string{"/", "/?paused", "/console.json", "/", "/console.json"} {
 		_, err := last.Write([]byte(strings.Replace(request, "/", path, 1)))
 		require.NoError(t, err)
-		answer, err := http.ReadResponse(answers, nil)
+		response, err := http.ReadResponse(answers, nil)
 		require.NoError(t, err)
-		assert.Equal(t, http.StatusOK, answer.StatusCode)
-		assert.NoError(t, answer.Body.Close())
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		assert.NoError(t, response.Body.Close())
 	}
 	assert.Equal(t, 3, source.read(), "each form is rendered once")
 }

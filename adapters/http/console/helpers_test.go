@@ -25,12 +25,12 @@ type silence struct{}
 func (silence) Began()                                      {}
 func (silence) Answered(string, string, int, time.Duration) {}
 
-// parts is a ports.Readiness of these parts.
+// parts is a ports.Readiness with the given conditions.
 type parts []ports.Condition
 
 func (p *parts) Conditions() []ports.Condition { return *p }
 
-// world is a console whose surroundings a test moves.
+// world is a console with parts that a test controls.
 type world struct {
 	clock     *portsfake.Clock
 	events    *portsfake.Events
@@ -86,20 +86,20 @@ func (w *world) record(times int, event ports.Event) {
 	}
 }
 
-// ask sends a request to the console.
-func (w *world) ask(method, target, host string) *httptest.ResponseRecorder {
+// send sends a request to the console.
+func (w *world) send(method, target, host string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(method, target, nil)
 	request.Host = host
-	answer := httptest.NewRecorder()
-	w.router.ServeHTTP(answer, request)
-	return answer
+	response := httptest.NewRecorder()
+	w.router.ServeHTTP(response, request)
+	return response
 }
 
 // page returns the page as it is at least a second later, when no earlier one is still shared.
 func (w *world) page(t testing.TB) string {
 	t.Helper()
 	w.clock.Advance(time.Second)
-	answer := w.ask("GET", console.Path, "127.0.0.1:9090")
-	require.Equal(t, http.StatusOK, answer.Code)
-	return answer.Body.String()
+	response := w.send("GET", console.Path, "127.0.0.1:9090")
+	require.Equal(t, http.StatusOK, response.Code)
+	return response.Body.String()
 }

@@ -43,16 +43,16 @@ type decoded struct {
 func (w *world) json(t *testing.T) (read decoded) {
 	t.Helper()
 	w.clock.Advance(time.Second)
-	require.NoError(t, json.Unmarshal(w.ask("GET", console.PathJSON, "localhost").Body.Bytes(),
+	require.NoError(t, json.Unmarshal(w.send("GET", console.PathJSON, "localhost").Body.Bytes(),
 		&read))
 	return read
 }
 
 const documents = "../../../cmd/sessiond/"
 
-// named checks that a notice names an entry of the runbook, unless there is nothing to do, and is
-// at least as bad as the alert of that name.
-func named(t *testing.T, n notice) {
+// requireRunbookEntry checks that a notice names an entry of the runbook, unless there is nothing
+// to do, and is at least as bad as the alert of that name.
+func requireRunbookEntry(t *testing.T, n notice) {
 	t.Helper()
 	if n.Status == "info" {
 		assert.Empty(t, n.Runbook)
@@ -75,16 +75,16 @@ func named(t *testing.T, n notice) {
 	}
 }
 
-// TestHeadline shows that each thing that can be wrong is what the page says first, and that the
-// page says so no longer when it has ended.
-func TestHeadline(t *testing.T) {
+// TestNoticeLastsAsLongAsItsCondition checks that each condition becomes the headline of the page,
+// and disappears from it when the condition has ended.
+func TestNoticeLastsAsLongAsItsCondition(t *testing.T) {
 	shown := func(w *world, want, status string) {
 		t.Helper()
 		assert.Equal(t, want, headline(t, w.page(t)))
 		decoded := w.json(t)
 		assert.Equal(t, status, decoded.Status)
 		for _, notice := range decoded.Notices {
-			named(t, notice)
+			requireRunbookEntry(t, notice)
 		}
 	}
 	well := func(w *world) {
@@ -176,7 +176,7 @@ func TestHeadline(t *testing.T) {
 			w.record(1, ports.ReloadFailed{Material: material, Cause: errors.New("not PEM"),
 				Remedy: "write PEM"})
 			assert.Equal(t, status, w.json(t).Status)
-			named(t, w.json(t).Notices[0])
+			requireRunbookEntry(t, w.json(t).Notices[0])
 			assert.Contains(t, w.page(t), "→ Write PEM.")
 		}
 	})
@@ -310,8 +310,9 @@ func TestHeadline(t *testing.T) {
 	})
 }
 
-// TestClockSteps steps the wall clock while an outage lasts: how long it has lasted stays true.
-func TestClockSteps(t *testing.T) {
+// TestDurationsIgnoreStepsOfTheWallClock steps the wall clock while an outage lasts: how long it
+// has lasted stays true.
+func TestDurationsIgnoreStepsOfTheWallClock(t *testing.T) {
 	for _, step := range []time.Duration{-3 * time.Hour, 50 * time.Hour} {
 		w := newWorld(t)
 		w.record(1, ports.LimiterOutageStarted{Cause: errors.New("refused")})
@@ -327,11 +328,11 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
-func TestTraces(t *testing.T) {
+func TestLostTracesAreANoticeUntilTheyAreExported(t *testing.T) {
 	w := newWorld(t)
 	w.record(1, ports.TracesLost{Cause: errors.New("refused")})
 	assert.Equal(t, "Traces are lost", headline(t, w.page(t)))
-	named(t, w.json(t).Notices[0])
+	requireRunbookEntry(t, w.json(t).Notices[0])
 	w.record(1, ports.TracesExported{})
 	assert.Equal(t, "All is well", headline(t, w.page(t)))
 	w.record(1, ports.TraceFull{})
