@@ -9,8 +9,9 @@
 //
 //	failure      error kinds, as callers may see them
 //	strict       base64url and JSON decoding that allows one reading only
-//	keys         which key signs now, and which keys may verify now
+//	mac          HMAC-SHA256 with keys that are used again and again
 //	secret       whether a signing secret is strong enough
+//	keys         which key signs now, and which keys may verify now
 //	throttle     the exact sliding window
 //	clientaddr   which address a request comes from
 //	session      an installation, its request, its claims

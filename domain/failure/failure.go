@@ -1,14 +1,14 @@
 // Package failure names the kinds of failure that a caller may know about.
 //
-// A Kind is all that leaves the service about a failure: a code for programs and a message for
-// people, both stable. Each concept of the domain has a typed error of its own (a rejection, a
-// refusal, violations), which reports its kind. The package imports the standard library only.
+// A Kind is all that the service reveals of a failure: a code for programs and a message for people,
+// both stable. Each concept of the domain has a typed error of its own (a rejection, a refusal,
+// violations), which reports its kind. The package imports the standard library only.
 package failure
 
 import "errors"
 
-// Kind is a failure as a caller may know it. The zero value is Internal: an unclassified error is a
-// defect.
+// Kind classifies a failure as far as a caller may know it. The zero value is Internal: an
+// unclassified error is a defect.
 type Kind uint8
 
 // The kinds.
@@ -23,8 +23,8 @@ const (
 	ExpiredToken
 	// InvalidProof is a proof of possession of a device key that is missing or invalid.
 	InvalidProof
-	// ProofNonceRequired is a proof whose time cannot be judged: a fresh one with a nonce of the
-	// service may pass.
+	// ProofNonceRequired is a proof whose time cannot be judged: a new proof that contains a nonce
+	// of the service may be accepted.
 	ProofNonceRequired
 	// NotFound is an unknown path.
 	NotFound
@@ -61,7 +61,7 @@ var texts = [...]text{
 	Unavailable:          {"service_unavailable", "Service unavailable; retry later"},
 }
 
-// Kinds returns every kind, for tables and their tests.
+// Kinds returns every kind in ascending order, for tables and their tests.
 func Kinds() []Kind {
 	kinds := make([]Kind, 0, len(texts))
 	for kind := range texts {
@@ -89,8 +89,8 @@ type Kinded interface {
 	FailureKind() Kind
 }
 
-// KindOf returns the kind of err: that of the first error in its tree that implements Kinded,
-// otherwise Internal.
+// KindOf returns the kind of the first error in the tree of err that implements Kinded, in the order
+// of errors.As; Internal if there is none.
 func KindOf(err error) Kind {
 	if kinded, ok := errors.AsType[Kinded](err); ok {
 		return kinded.FailureKind()
@@ -99,7 +99,7 @@ func KindOf(err error) Kind {
 }
 
 // Error is a failure of a kind for which the domain has no typed error, with its cause for the
-// operator. Its text is for logs; a caller is shown only the kind.
+// operator. Its text is for logs: a caller learns only the kind.
 type Error struct {
 	Kind  Kind
 	Cause error

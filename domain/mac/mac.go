@@ -1,6 +1,6 @@
 // Package mac computes HMAC-SHA256 with keys that are used again and again, without allocating, and
-// derives such keys. Use it where a key lives longer than one message; crypto/hmac is for the
-// others. The package imports the pure standard library.
+// derives such keys. Use it where a key is used for more than one message, and crypto/hmac
+// otherwise. The package imports the pure standard library.
 package mac
 
 import (
@@ -14,18 +14,20 @@ import (
 // Size is the length of a MAC in bytes.
 const Size = sha256.Size
 
-// Key is a key of HMAC-SHA256 (RFC 2104 §2): the two states of SHA-256 from which every message
-// starts, which is what section 4 of it recommends to keep. crypto/hmac keeps them too, but within
-// one MAC that one goroutine uses; these are constants, which all share.
+// Key is a key of HMAC-SHA256 (RFC 2104 §2). It holds the two states of SHA-256 from which every
+// MAC starts, as RFC 2104 §4 recommends. crypto/hmac keeps them too, but within one hash.Hash, which
+// one goroutine at a time can use; a Key never changes and is safe for concurrent use. The zero
+// value is not a key: every method panics.
 //
-// A Key is as secret as what it was made of. No format verb shows it: under a wrong verb, fmt
-// follows a pointer to a struct, but not one to an interface.
+// A Key is as secret as the bytes that it was made of. No format verb shows it: under a wrong verb,
+// fmt follows a pointer to a struct, but not one to an interface.
 type Key struct{ held *any }
 
-// states are what a Key holds.
+// states is what Key.held points to: SHA-256 after the inner and after the outer padded key.
 type states struct{ inner, outer []byte }
 
-// New returns the Key of so many bytes, of which there may be any number.
+// New returns the Key for the given bytes, which may have any length. Of more than 64 bytes, the
+// block size of SHA-256, it takes the SHA-256 digest (RFC 2104 §2).
 func New(key []byte) Key {
 	if len(key) > sha256.BlockSize {
 		sum := sha256.Sum256(key)
@@ -47,7 +49,7 @@ func Derive(secret []byte, purpose string) Key {
 }
 
 // stateAfter returns the state of SHA-256 after one block: key, padded with zeros, with each byte
-// combined with pad.
+// XORed with pad.
 func stateAfter(key []byte, pad byte) []byte {
 	var block [sha256.BlockSize]byte
 	copy(block[:], key)
@@ -61,7 +63,7 @@ func stateAfter(key []byte, pad byte) []byte {
 	return state
 }
 
-// Append appends the MAC of message to to.
+// Append appends the MAC of message to to and returns the extended buffer.
 func (k Key) Append(to, message []byte) []byte {
 	m := macs.Get().(*mac)
 	defer macs.Put(m)
@@ -75,7 +77,7 @@ func (k Key) Verify(message, given []byte) bool {
 	return hmac.Equal(m.sum(k, message), given)
 }
 
-// Of returns the MAC of the given texts, one after the other.
+// Of returns the MAC of the concatenation of the given texts.
 func (k Key) Of(texts ...string) [Size]byte {
 	m := macs.Get().(*mac)
 	defer macs.Put(m)
@@ -86,12 +88,12 @@ func (k Key) Of(texts ...string) [Size]byte {
 	return [Size]byte(m.sum(k, m.message))
 }
 
-// mac is what computing a MAC needs. It belongs to no key: each message starts from a state of the
-// key's.
+// mac is the scratch space for computing a MAC. It belongs to no key: each MAC starts from the
+// states of its key.
 type mac struct {
 	digest  digest
 	buffer  [Size]byte
-	message []byte // a copy of texts
+	message []byte // the concatenated texts of Of
 }
 
 // digest is a hash.Hash that can continue from a state.
@@ -101,11 +103,11 @@ type digest interface {
 	encoding.BinaryUnmarshaler
 }
 
-// macs saves the allocation of a digest for each message: BenchmarkSign and BenchmarkVerify in
-// package token, BenchmarkSubject in package throttle.
+// macs saves the allocation of a digest for each message. BenchmarkSign and BenchmarkVerify in
+// package token and BenchmarkSubject in package throttle measure its effect.
 var macs = sync.Pool{New: func() any { return &mac{digest: sha256.New().(digest)} }}
 
-// sum returns the MAC of message, which is valid until the next call.
+// sum returns the MAC of message in m's buffer, which the next call overwrites.
 func (m *mac) sum(k Key, message []byte) []byte {
 	from := (*k.held).(*states)
 	mustState(m.digest.UnmarshalBinary(from.inner))

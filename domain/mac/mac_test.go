@@ -37,9 +37,9 @@ func compareHMAC(t *testing.T, key, message []byte) {
 	assert.False(t, ready.Verify(message, want[:len(want)-1]))
 }
 
-// TestHMACOfManyKeysAtOnce shows that a pooled state carries nothing from one key or message to the
-// next, whatever other goroutines sign.
-func TestHMACOfManyKeysAtOnce(t *testing.T) {
+// TestConcurrentMACsAreIndependent shows that pooled scratch space carries nothing from one key or
+// message to the next while several goroutines compute MACs.
+func TestConcurrentMACsAreIndependent(t *testing.T) {
 	var group sync.WaitGroup
 	for worker := range 8 {
 		group.Go(func() {
@@ -52,8 +52,8 @@ func TestHMACOfManyKeysAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// TestDerive compares with HKDF, for several purposes.
-func TestDerive(t *testing.T) {
+// TestDeriveIsHKDF compares derived keys with HKDF for several purposes, which give different keys.
+func TestDeriveIsHKDF(t *testing.T) {
 	secret := []byte("a secret of replicas")
 	seen := map[[Size]byte]bool{}
 	for _, purpose := range []string{"", "one", "another"} {
@@ -67,7 +67,7 @@ func TestDerive(t *testing.T) {
 }
 
 // TestKeyIsNeverShown formats a Key, alone and inside other values. The states are as secret as the
-// key, of which they are computed.
+// key that they are computed from.
 func TestKeyIsNeverShown(t *testing.T) {
 	key := New([]byte("a key that must not be shown"))
 	held := (*key.held).(*states)
