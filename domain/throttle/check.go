@@ -18,7 +18,8 @@ func (i Instant) After(d time.Duration) Instant { return i + Instant(d) }
 // Until returns the duration from i to later; it is negative if later is before i.
 func (i Instant) Until(later Instant) time.Duration { return time.Duration(later - i) }
 
-// Dimension is what a limit is counted by.
+// Dimension is what a limit counts, and for which property of a request: new sessions for each
+// address, for example.
 type Dimension uint8
 
 // The dimensions, in the order in which they are reported.
@@ -34,22 +35,22 @@ const (
 	ByRenewal
 	// ByRenewalAddress counts renewals by the client's address.
 	ByRenewalAddress
-	// ByProof counts the uses of a proof of a device key, of which there may be ProofLimit. It is
-	// no limit that an operator sets or a client sees: it is what makes a storage remember proofs,
-	// so that none is accepted twice.
+	// ByProof counts the uses of a proof of a device key, at most ProofLimit. No operator sets this
+	// limit and no client sees it: it makes a storage remember proofs, so that none is accepted
+	// twice.
 	ByProof
 )
 
 // ProofLimit is how often one proof may be used.
 const ProofLimit = 1
 
-// Dimensions returns every dimension that is reported, in the order in which they are: all but
-// ByProof.
+// Dimensions returns every dimension that is reported, in the order in which they are reported: all
+// but ByProof.
 func Dimensions() []Dimension {
 	return []Dimension{ByAddress, ByNetwork, ByInstall, ByRenewal, ByRenewalAddress}
 }
 
-// String returns the name of the dimension in headers, logs and metrics.
+// String returns the name of the dimension in headers, logs and metrics; "unknown" if there is none.
 func (d Dimension) String() string {
 	switch d {
 	case ByAddress:
@@ -104,7 +105,8 @@ func NewChecks(checks ...Check) Checks {
 	return c
 }
 
-// With returns the checks and one more.
+// With returns a copy of the checks with one more. It panics if there are MaxChecks already, which
+// is a defect.
 func (c *Checks) With(check Check) Checks {
 	if c.n == MaxChecks {
 		panic("throttle: more than MaxChecks checks")
@@ -115,8 +117,8 @@ func (c *Checks) With(check Check) Checks {
 	return with
 }
 
-// Proof returns the check of the proof alone; false if there is none.
-func (c *Checks) Proof() (Checks, bool) {
+// Proof returns the check of dimension ByProof alone; ok is false if there is none.
+func (c *Checks) Proof() (proof Checks, ok bool) {
 	for i := range c.n {
 		if c.of[i].Dimension == ByProof {
 			return NewChecks(c.of[i]), true
@@ -128,7 +130,7 @@ func (c *Checks) Proof() (Checks, bool) {
 // Len returns the number of checks.
 func (c *Checks) Len() int { return c.n }
 
-// All returns the checks. They must not be changed.
+// All returns the checks, without a copy: the caller must not change them.
 func (c *Checks) All() []Check { return c.of[:c.n] }
 
 // At returns the check at index i.

@@ -8,8 +8,8 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// Decision is the outcome of a list of checks: the state of each one afterwards. Either all were
-// granted or none was. The zero value means that no decision was made.
+// Decision is the outcome of a list of checks: the state of each check after the decision. Either
+// all were granted or none was. The zero value means that no decision was made.
 type Decision struct {
 	n  int
 	of [MaxChecks]State
@@ -24,9 +24,9 @@ func Decide(states ...State) Decision {
 	return d
 }
 
-// Add adds a check to a decision that is not settled, in the state that its grants give it at now,
-// as Check.State does, and returns that state. With Settle, it spares storages that are called very
-// often the copies of states that Decide takes.
+// Add adds a check to a decision that is not settled, with the state that Check.State computes from
+// grants and now, and returns that state. Add and Settle together do what Decide does without
+// copying states, for storages that are called very often.
 func (d *Decision) Add(check *Check, grants *Grants, now Instant) *State {
 	state := &d.of[d.n]
 	state.Check = *check
@@ -36,7 +36,7 @@ func (d *Decision) Add(check *Check, grants *Grants, now Instant) *State {
 }
 
 // Settle decides on the checks that were added: if every one can be granted, their states become
-// those after the grants. It reports whether they do.
+// those after the grants. It reports whether the checks were granted.
 func (d *Decision) Settle() (granted bool) {
 	if d.Refused() {
 		return false
@@ -66,11 +66,11 @@ func (d *Decision) Refused() bool {
 	return false
 }
 
-// Refusal returns a refused decision as an error. Its dimension is ByProof if the proof was used
-// before, whatever else refused: otherwise a thief would learn how the owner's limits stand.
-// Otherwise it is the one with the longest wait; if several are equal, the one that was checked
-// first.
-func (d *Decision) Refusal() (*Refusal, bool) {
+// Refusal returns a refused decision as an error; refused is false if the decision is none. The
+// dimension of the refusal is ByProof if the proof was used before, whatever else refused: a thief
+// of the proof must not learn the state of the owner's limits. Otherwise it is the dimension with
+// the longest wait; of equal waits, the one that was checked first.
+func (d *Decision) Refusal() (refusal *Refusal, refused bool) {
 	if !d.Refused() {
 		return nil, false
 	}
@@ -89,7 +89,8 @@ func (d *Decision) Refusal() (*Refusal, bool) {
 		RetryAfter: longest.RetryAfter, Decision: *d}, true
 }
 
-// Refusal is a request that was over a limit. Nothing was counted against any limit.
+// Refusal is the error for a request that would exceed a limit. The request is not counted against
+// any limit.
 type Refusal struct {
 	// Dimension is the dimension that Decision.Refusal selects, and Window is its window.
 	Dimension Dimension
@@ -101,14 +102,15 @@ type Refusal struct {
 	Decision Decision
 }
 
-// Spread adds a share of the window to RetryAfter if many installations share the dimension:
-// otherwise all that were refused together would return together, and nearly all be refused again.
-// Shares are spread evenly over installations, and one installation always gets the same.
+// Spread adds a share of the window to RetryAfter if many installations share a subject of the
+// dimension (see Dimension.Shared): otherwise all that were refused together would return together,
+// and nearly all would be refused again. Shares are spread evenly over installations, and one
+// installation always gets the same share.
 func (r *Refusal) Spread(install Subject) {
 	if !r.Dimension.Shared() {
 		return
 	}
-	// The digest as a fraction of 2^64, of the window.
+	// share is window * n / 2^64, where n is the first 64 bits of the digest.
 	share, _ := bits.Mul64(binary.BigEndian.Uint64(install[:]), uint64(r.Window))
 	r.RetryAfter += time.Duration(share)
 }

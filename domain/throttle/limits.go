@@ -1,16 +1,17 @@
 package throttle
 
-// Limits holds a limit for each of Dimensions; 0 for one that is not limited.
+// Limits holds a limit for each of Dimensions, indexed by dimension; 0 if it is not limited.
 type Limits [ByRenewalAddress + 1]int
 
-// Off is a limit to try. It turns a dimension off, where 0 would leave it as it was recorded.
+// Off is a limit of a simulation. It disables a dimension, where 0 keeps the limit that the trace
+// recorded.
 const Off = -1
 
-// Of returns the limit of a dimension.
+// Of returns the limit of dimension, which must be one of Dimensions.
 func (l Limits) Of(dimension Dimension) int { return l[dimension] }
 
-// DimensionOf returns the dimension with the given name.
-func DimensionOf(name string) (Dimension, bool) {
+// DimensionOf returns the one of Dimensions with the given name; ok is false if there is none.
+func DimensionOf(name string) (dimension Dimension, ok bool) {
 	for _, dimension := range Dimensions() {
 		if dimension.String() == name {
 			return dimension, true

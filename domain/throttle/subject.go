@@ -17,8 +17,8 @@ type Subject [16]byte
 type Digester struct{ key *mac.Key }
 
 // The purposes for which keys are derived from the digest key of the limiter (the info of RFC
-// 5869). The storage key digests the subject; the keys of telemetry and of the trace digest that
-// digest, so that no event and no trace contains what a storage contains, or what the other does.
+// 5869). The storage key digests the text of a subject; the telemetry key and the trace key digest
+// the resulting Subject. Storage, events and trace therefore hold three unrelated digests.
 const (
 	purposeStorage   = "sessiond limiter storage v1"
 	purposeTelemetry = "sessiond limiter telemetry v1"
@@ -43,7 +43,7 @@ func (Digester) String() string { return "digester" }
 // GoString implements fmt.GoStringer. It does not reveal the key.
 func (Digester) GoString() string { return "digester" }
 
-// Pseudonyms maps subjects to what telemetry may show.
+// Pseudonyms maps subjects to pseudonyms, which logs and other telemetry may show.
 type Pseudonyms struct{ key *mac.Key }
 
 // NewPseudonyms returns the Pseudonyms for the digest key of a limiter.
@@ -64,7 +64,7 @@ func (Pseudonyms) String() string { return "pseudonyms" }
 // GoString implements fmt.GoStringer. It does not reveal the key.
 func (Pseudonyms) GoString() string { return "pseudonyms" }
 
-// TraceDigester maps the subjects of a storage to those that a trace of its checks may hold.
+// TraceDigester maps the subjects of a storage to those that a trace of decisions may hold.
 type TraceDigester struct{ key *mac.Key }
 
 // NewTraceDigester returns the TraceDigester for the digest key of a limiter.

@@ -2,6 +2,10 @@ package throttle_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -9,13 +13,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/offload/sessiond/domain/throttle"
 )
 
 var (
 	digestKey = []byte("the limiter's digest key, for tests")
-	otherKey  = []byte("the limiter's digest key, for test.")
+	otherKey  = []byte("the limiter's digest key, for test.") // differs in the last byte
 )
 
 func TestSubjectsDiffer(t *testing.T) {
@@ -101,15 +106,35 @@ func TestTraceDigester(t *testing.T) {
 			assert.NotEqual(t, digester.Subject(throttle.ByInstall, guess), shown)
 		}
 	}
-	assert.Equal(t, "trace digester", fmt.Sprintf("%#v %v", traced, traced)[:14])
+	assert.Equal(t, "trace digester, trace digester", fmt.Sprintf("%#v, %v", traced, traced))
+}
+
+// shownForms returns what formatting the derived key of a purpose could show: the key itself, and
+// the two states of SHA-256 that HMAC computes from it.
+func shownForms(t *testing.T, purpose string) [][]byte {
+	t.Helper()
+	key, err := hkdf.Key(sha256.New, digestKey, nil, purpose, sha256.Size)
+	require.NoError(t, err)
+	forms := [][]byte{key}
+	for _, pad := range []byte{0x36, 0x5c} { // RFC 2104 §2
+		block := bytes.Repeat([]byte{pad}, sha256.BlockSize)
+		subtle.XORBytes(block, block, key)
+		digest := sha256.New()
+		digest.Write(block)
+		state, err := digest.(encoding.BinaryMarshaler).MarshalBinary()
+		require.NoError(t, err)
+		forms = append(forms, state[4:36]) // the hash value, without the magic number before it
+	}
+	return forms
 }
 
 // TestKeysAreNeverShown formats values that hold a derived key with every verb of fmt.
 func TestKeysAreNeverShown(t *testing.T) {
 	digester, pseudonyms := throttle.NewDigester(digestKey), throttle.NewPseudonyms(digestKey)
-	derived := []string{"5b2b08ab23bd53edbbccc727e731c57991bfdfdf325fc847966c05e3cc802384",
-		"f4f19cc5b0ff4056964ccf5f3060fb3dbf52f224d47fc11d4b2d7096945a4fec",
-		"22aa2a080bd1685aecb66abe50611aea404f655bd6f2921eb5fc7efe2133ec51"}
+	var secrets [][]byte
+	for _, purpose := range []string{"storage", "telemetry", "trace"} {
+		secrets = append(secrets, shownForms(t, "sessiond limiter "+purpose+" v1")...)
+	}
 	for name, value := range map[string]any{
 		"digester": digester, "pointer": &digester, "list": []throttle.Digester{digester},
 		"interface":        []any{digester, pseudonyms},
@@ -123,14 +148,12 @@ func TestKeysAreNeverShown(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b",
 			"%c", "%e", "%t", "%p", "%U", "%T", "%z"} {
 			shown := fmt.Sprintf(verb, value)
-			for _, key := range derived {
-				material, err := hex.DecodeString(key)
-				assert.NoError(t, err)
+			for _, secret := range secrets {
 				for _, form := range []string{"%s", "%x", "%X", "%d", "%v", "%o", "%b", "%c", "%U",
-					"%q"} {
-					assert.NotContains(t, shown, strings.Trim(fmt.Sprintf(form, material), "[]"),
-						"%s with %s", name, verb)
-					assert.NotContains(t, shown, fmt.Sprintf(form, string(material)), "%s with %s",
+					"%q", "%#v"} {
+					assert.NotContains(t, shown, strings.TrimPrefix(strings.Trim(
+						fmt.Sprintf(form, secret), "[]{}"), "[]byte{"), "%s with %s", name, verb)
+					assert.NotContains(t, shown, fmt.Sprintf(form, string(secret)), "%s with %s",
 						name, verb)
 				}
 			}

@@ -9,8 +9,9 @@ import (
 // trialWindow is how long a storage keeps the grants of a trial.
 const trialWindow = time.Second
 
-// TrialChecks returns checks to try a storage with: those of a new session without a proof, for
-// subjects that belong to no client. draw returns numbers drawn uniformly from [0, 1).
+// TrialChecks returns checks that show whether a storage works: those of a new session without a
+// proof, for random subjects, which belong to no client. draw returns uniformly distributed random
+// numbers in [0, 1).
 func TrialChecks(draw func() float64) Checks {
 	var checks []Check
 	for _, dimension := range []Dimension{ByAddress, ByNetwork, ByInstall} {

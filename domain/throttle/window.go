@@ -1,6 +1,9 @@
 package throttle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Grants is a view of the instants of the last grants of one subject in a storage: oldest first, at
 // least the last Limit of them. They may be in several pieces, as in a ring buffer.
@@ -20,44 +23,29 @@ func (g *Grants) At(i int) Instant {
 	panic("throttle: grant index out of range")
 }
 
-// spent returns the number of instants that are no longer in the window that ends at now, and the
-// first instant that is in it, if there is one. A grant leaves the window exactly one window length
-// after it was made.
+// spent returns the number of instants that have left the window that ends at now, and the first
+// instant that has not; 0 if all have. A grant leaves the window exactly one window length after it
+// was made.
 func (g *Grants) spent(window time.Duration, now Instant) (spent int, first Instant) {
 	end := now.After(-window)
 	for _, piece := range g {
 		switch n := len(piece); {
 		case n == 0:
-		case piece[n-1] <= end: // as mostly all or none of a piece
+		case piece[n-1] <= end: // common, like the next case: the search below is the exception
 			spent += n
 		case piece[0] > end:
 			return spent, piece[0]
 		default:
-			i := firstAfter(piece, end)
+			i, _ := slices.BinarySearch(piece, end+1)
 			return spent + i, piece[i]
 		}
 	}
 	return spent, 0
 }
 
-// firstAfter returns the index of the first of some instants in order that is after another, by a
-// binary search.
-func firstAfter(instants []Instant, other Instant) int {
-	low, high := 0, len(instants)
-	for low < high {
-		middle := int(uint(low+high) / 2)
-		if instants[middle] > other {
-			high = middle
-		} else {
-			low = middle + 1
-		}
-	}
-	return low
-}
-
-// Effective returns now as it applies to a subject: if now is older than the last grant, because
-// its caller was delayed, the instant of that grant. Instants therefore stay in order, and a grant
-// that has left a window does not come back.
+// Effective returns the later of now and the instant of the last grant. A caller that was delayed
+// after it read its clock can bring a now before that grant; instants nevertheless stay in order,
+// and a grant that has left the window does not come back.
 func (g *Grants) Effective(now Instant) Instant {
 	for i := len(g) - 1; i >= 0; i-- {
 		if n := len(g[i]); n > 0 {
@@ -86,7 +74,8 @@ func (c Check) State(grants *Grants, now Instant) State {
 	return state
 }
 
-// count sets what follows from the grants at now. Before it, only Check is set.
+// count computes Remaining, ResetAfter and RetryAfter from Check, the grants and now. They must be
+// zero before.
 func (s *State) count(grants *Grants, now Instant) {
 	c := &s.Check
 	kept := grants.Len()
@@ -111,6 +100,7 @@ func (s State) Granted() State {
 	return s
 }
 
+// grant makes s the state after the check was granted at the same instant.
 func (s *State) grant() {
 	s.Remaining--
 	if s.ResetAfter == 0 {
