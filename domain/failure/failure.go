@@ -1,8 +1,8 @@
 // Package failure names the kinds of failure that a caller may know about.
 //
-// A Kind is all that the service reveals of a failure: a code for programs and a message for people,
-// both stable. Each concept of the domain has a typed error of its own (a rejection, a refusal,
-// violations), which reports its kind. The package imports the standard library only.
+// A Kind is all that the service reveals of a failure: a code for programs and a message for
+// people, both stable. Each concept of the domain has a typed error of its own (a rejection, a
+// refusal, violations), which reports its kind. The package imports the standard library only.
 package failure
 
 import "errors"
@@ -89,8 +89,8 @@ type Kinded interface {
 	FailureKind() Kind
 }
 
-// KindOf returns the kind of the first error in the tree of err that implements Kinded, in the order
-// of errors.As; Internal if there is none.
+// KindOf returns the kind of the first error in the tree of err that implements Kinded, in the
+// order of errors.As; Internal if there is none.
 func KindOf(err error) Kind {
 	if kinded, ok := errors.AsType[Kinded](err); ok {
 		return kinded.FailureKind()

@@ -39,21 +39,23 @@ type algorithm interface {
 	signatureSize() int
 	// prepare returns what signs and verifies with m.
 	prepare(m material) prepared
-	// canonical reports whether signature is the one of those that are equally valid which keys of
-	// this service accept, so that a token has one text. It is true if there are no others.
+	// canonical reports whether keys of this service accept signature where several signatures are
+	// equally valid: they accept one of them, so that a token has one text. It is true for
+	// algorithms whose signatures have a single form.
 	canonical(signature []byte) bool
 
 	// generate returns the material of a new key, made of bytes that random returns.
 	generate(random func(size int) []byte) material
-	// fromPrivate returns the material of a private part; ok is false if no key has that part.
+	// fromPrivate returns the material of the key with that private part; ok is false if private is
+	// not a private part.
 	fromPrivate(private []byte) (m material, ok bool)
-	// fromPublic returns the material of a key that only verifies; ok is false if no key has that
-	// public part.
+	// fromPublic returns the material of the key with that public part, which only verifies; ok is
+	// false if public is not a public part that may be trusted.
 	fromPublic(public []byte) (m material, ok bool)
 	// private returns the private part; ok is false if the key only verifies.
 	private(m material) (part material, ok bool)
-	// public returns the public part, which is that of the JWK's public members one after the
-	// other; "" if keys have no public part.
+	// public returns the public part: the values of the JWK's public members, concatenated; "" if
+	// keys have no public part.
 	public(m material) material
 	// secretChosen reports whether people may choose the private part, such as a passphrase.
 	secretChosen() bool
@@ -73,8 +75,8 @@ type algorithm interface {
 	privateMember() byteMember
 }
 
-// prepared is material in the form that signing and verifying need, made once for each key. It is
-// equal if the material is.
+// prepared is material in the form that signing and verifying need, made once for each key. Values
+// prepared from equal material are deeply equal, so that tests can compare keys.
 type prepared interface {
 	// appendSignature appends the signature of message. It panics if there is no private part.
 	appendSignature(to, message []byte) []byte
@@ -83,22 +85,22 @@ type prepared interface {
 	verify(message, signature []byte) bool
 }
 
-// How long a new key waits whose public part other services read. publishedSignAfter is long:
-// gateways and clouds cache a published set for hours, whatever its max-age says. The least is
-// twice the max-age.
+// The waits of new keys whose public part other services read. publishedSignAfter is long because
+// gateways and clouds cache a published set for hours, whatever its max-age says.
+// publishedMinSignAfter is twice the max-age.
 const (
 	publishedSignAfter    = 24 * time.Hour
 	publishedMinSignAfter = 600 * time.Second
 )
 
-// byteMember is a member of a JWK that holds bytes in base64url. Its size is exact, 0 for any
-// length but zero.
+// byteMember is a member of a JWK that holds bytes in base64url. size is the exact number of bytes;
+// 0 allows any number above zero.
 type byteMember struct {
 	name string
 	size int
 }
 
-// Form is a way to encode tokens. Package token implements the forms. The zero value is none.
+// Form is a way to encode tokens. Package token implements the forms. The zero value is not a form.
 type Form uint8
 
 // The forms.
@@ -128,7 +130,8 @@ func Algorithms() []Algorithm {
 	return all
 }
 
-// ParseAlgorithm parses text as the name of an algorithm; ok is false if there is none.
+// ParseAlgorithm parses text as the name of an algorithm; ok is false if no algorithm has that
+// name.
 func ParseAlgorithm(text string) (a Algorithm, ok bool) {
 	a = Algorithm(text)
 	if _, ok = a.row(); !ok {

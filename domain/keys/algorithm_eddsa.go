@@ -28,8 +28,9 @@ func (e edDSA) prepare(m material) prepared {
 	return pair
 }
 
-// ed25519Pair is an Ed25519 key; private is nil if the key only verifies. crypto/ed25519 remembers
-// what it computes of a private key by the address of its bytes, which must therefore stay.
+// ed25519Pair is an Ed25519 key; private is nil if the key only verifies. crypto/ed25519 caches
+// what it precomputes from a private key by the address of its bytes, so the same slice is used for
+// every signature.
 type ed25519Pair struct {
 	private ed25519.PrivateKey
 	public  ed25519.PublicKey

@@ -58,15 +58,16 @@ func parseP256(public []byte) (*ecdsa.PublicKey, error) {
 		append([]byte{uncompressed}, public...))
 }
 
-// p256Pair is a P-256 key; private is nil if the key only verifies. crypto/ecdsa remembers what it
-// computes of a private key by its address, which must therefore stay.
+// p256Pair is a P-256 key; private is nil if the key only verifies. crypto/ecdsa caches what it
+// precomputes from a private key by the address of the key, so the same pointer is used for every
+// signature.
 type p256Pair struct {
 	private *ecdsa.PrivateKey
 	public  *ecdsa.PublicKey
 }
 
 // appendSignature derives the nonce from the key and the message (RFC 6979), so that a signature
-// depends on nothing else, and takes the lower of the two values that s may have.
+// depends on nothing else, and writes the lower of the two values that s may have.
 func (p p256Pair) appendSignature(to, message []byte) []byte {
 	digest := sha256.Sum256(message)
 	encoded, err := p.private.Sign(nil, digest[:], crypto.SHA256)
@@ -97,14 +98,14 @@ func (p p256Pair) verify(message, signature []byte) bool {
 		new(big.Int).SetBytes(signature[p256Size:]))
 }
 
-// canonical reports whether s is in the lower half: if (r, s) is a signature, so is (r, -s), which
-// anyone can compute.
+// canonical reports whether s is in the lower half of the order: if (r, s) is a signature, so is
+// (r, -s), which anyone can compute.
 func (es256) canonical(signature []byte) bool {
 	return len(signature) == p256Signature &&
 		bytes.Compare(signature[p256Size:], p256HalfOrder) <= 0
 }
 
-// generate draws until the bytes are a scalar: not zero, and below the order.
+// generate draws until the random bytes are a scalar: not zero, and below the order.
 func (e es256) generate(random func(int) []byte) material {
 	for {
 		if held, ok := e.fromPrivate(random(p256Size)); ok {

@@ -41,8 +41,8 @@ func otherS(t testing.TB, signature []byte) []byte {
 		make([]byte, 32))...)
 }
 
-// TestES256SignsAsRFC6979 runs the cases of RFC 6979 A.2.5 with SHA-256. That of the first has an s
-// in the upper half, in whose place the lower one is written.
+// TestES256SignsAsRFC6979 runs the cases of RFC 6979 A.2.5 with SHA-256. The first signature has an
+// s in the upper half, so ES256 writes the lower value instead.
 func TestES256SignsAsRFC6979(t *testing.T) {
 	key := keys.NewES256("kid", unhex(t, rfc6979Scalar), keys.Plan{})
 	assert.Equal(t, unhex(t, rfc6979X+rfc6979Y), key.Public())

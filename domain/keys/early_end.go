@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// EarlyEnd is a key that ends while sessions that it signed are still of use.
+// EarlyEnd is a key that ends while sessions that it signed are still valid or renewable.
 type EarlyEnd struct {
 	ID ID
-	// VerifyUntil is when the key ends, UsefulUntil the last instant at which a session that it
-	// signed is valid or can be renewed.
-	VerifyUntil, UsefulUntil time.Time
+	// VerifyUntil is when the key ends.
+	VerifyUntil time.Time
+	// UsefulUntil is the last instant at which a session that the key signed is valid or renewable.
+	UsefulUntil time.Time
 }
 
 // EarlyEnds returns the keys that verify at now and end too early: sessions that they signed, or
 // will sign by the present plans, would be rejected although the retention makes them valid or
 // renewable. They are in the order of the keys.
 func (r *Keyring) EarlyEnds(retention Retention, now time.Time) []EarlyEnd {
-	useful := retention.Lifetime + retention.RenewalGrace + retention.ClockSkew
 	stops := r.signingEnds()
 	var early []EarlyEnd
 	for _, key := range r.keys {
 		stop, signs := stops[key.id]
-		if until := stop.Add(useful); signs && key.plan.mayVerify(now) &&
+		if until := stop.Add(retention.total()); signs && key.plan.mayVerify(now) &&
 			key.plan.VerifyUntil.Before(until) {
 			early = append(early, EarlyEnd{ID: key.id, VerifyUntil: key.plan.VerifyUntil,
 				UsefulUntil: until})
@@ -31,8 +31,8 @@ func (r *Keyring) EarlyEnds(retention Retention, now time.Time) []EarlyEnd {
 	return early
 }
 
-// signingEnds returns when each key signs for the last time, at any time, of the keys with an end
-// that sign at all.
+// signingEnds returns when a key stops signing for the last time, for each key that has an end and
+// signs at some time. Which key signs changes only at the instants of plans.
 func (r *Keyring) signingEnds() map[ID]time.Time {
 	var instants []time.Time
 	for _, key := range r.keys {

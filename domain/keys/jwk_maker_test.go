@@ -10,6 +10,7 @@ import (
 // jwk is a key as it is written: names, each with its value as JSON.
 type jwk [][2]string
 
+// with returns the key with one member changed or added.
 func (k jwk) with(name, value string) jwk {
 	changed, found := append(jwk{}, k...), false
 	for i := range changed {
@@ -25,8 +26,7 @@ func (k jwk) with(name, value string) jwk {
 
 // also adds a member even if there already is one with that name.
 func (k jwk) also(name, value string) jwk {
-	return append(append(jwk{}, k...),
-		[2]string{name, value})
+	return append(append(jwk{}, k...), [2]string{name, value})
 }
 
 func (k jwk) without(name string) jwk {
@@ -58,16 +58,13 @@ func setOf(all ...jwk) string {
 func encoded(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 func quoted(text string) string  { return `"` + text + `"` }
 
-// secretOf and seedOf derive 32 bytes from a name. Those of seedOf are a scalar of P-256, too.
-func secretOf(name string) []byte {
-	return []byte(
-		(name + " is a secret of 32 bytes; truly.")[:32])
-}
-func seedOf(name string) []byte {
-	return []byte(
-		(name + " is a seed that has 32 bytes; ok.")[:32])
-}
+// secretOf returns a secret of 32 bytes that depends on the beginning of name.
+func secretOf(name string) []byte { return []byte((name + " is a secret of 32 bytes; truly.")[:32]) }
 
+// seedOf is like secretOf. The bytes are a scalar of P-256, too.
+func seedOf(name string) []byte { return []byte((name + " is a seed that has 32 bytes; ok.")[:32]) }
+
+// oct, ec and okp return a valid key of a keyset, with material that depends on its id.
 func oct(id string) jwk {
 	return jwk{{"kty", `"oct"`}, {"alg", `"HS256"`}, {"kid", quoted(id)},
 		{"k", quoted(encoded(secretOf(id)))}, {"sign_from", `"2026-02-16T12:00:00Z"`}}

@@ -34,23 +34,22 @@ const (
 // useSignature is the use that is read and written.
 const useSignature = "sig"
 
-// Placed is a key with its position in a set, from 0; -1 if it is in none. If it was read from a
-// set with faults, it may lack an id.
+// Placed is a key with its position in a set. A key of a set with faults may lack an id.
 type Placed struct {
 	Key
-	Index int
+	Index int // from 0; -1 if the key is in no set
 }
 
 // ParseSet reads a JWK Set (RFC 7517 §5) with private parts. It fails with SetFaults, which lists
-// all of them. It checks neither whether the keys are strong nor whether any of them can sign.
+// every fault. It checks neither whether the keys are strong nor whether any of them can sign.
 func ParseSet(text string) (*Keyring, error) {
 	keyring, _, err := ReadSet(text)
 	return keyring, err
 }
 
-// ReadSet is ParseSet, and returns the keys with their positions. If it fails, it returns those
-// that have material, so that weak keys can be reported together with the other faults; such keys
-// must not be put in force.
+// ReadSet does what ParseSet does and also returns the keys with their positions. If it fails,
+// placed holds the keys that have material, so that weak keys can be reported together with the
+// other faults; they must not be put in force.
 func ReadSet(text string) (keyring *Keyring, placed []Placed, err error) {
 	placed, items, faults := readSet(text)
 	var all []Key
@@ -60,6 +59,7 @@ func ReadSet(text string) (keyring *Keyring, placed []Placed, err error) {
 		}
 	}
 	keyring, err = NewKeyring(all...)
+	// If every item of the set has a fault, that there is no key is not worth another.
 	//nolint:errorlint // NewKeyring returns no other type
 	if clashes, is := err.(Faults); is && (items == 0 || len(all) > 0) {
 		for _, fault := range clashes {
@@ -72,12 +72,11 @@ func ReadSet(text string) (keyring *Keyring, placed []Placed, err error) {
 	return keyring, placed, nil
 }
 
-// readSet returns the keys of a set that have material, the number of keys in the set (-1 if that
+// readSet returns the keys of a set that have material, the number of items in the set (-1 if that
 // cannot be determined), and everything that is wrong with the text.
 func readSet(text string) (all []Placed, items int, faults SetFaults) {
-	if len(text) > MaxSetBytes {
-		return nil, -1, SetFaults{{Index: -1,
-			Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
+	if faults := tooLarge(text); faults != nil {
+		return nil, -1, faults
 	}
 	text, faults = withoutMark(text)
 	document, err := strict.Parse(text)
@@ -101,15 +100,9 @@ func readSet(text string) (all []Placed, items int, faults SetFaults) {
 				Problem: "appears twice"})
 		}
 	}
-	member, _ := document.Member(memberKeys)
-	list, ok := member.Items()
-	if !ok {
-		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys,
-			Problem: "must be a list of keys"})
-	}
-	if len(list) > MaxKeys {
-		return nil, -1, append(faults, SetFault{Index: -1, Member: memberKeys,
-			Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"})
+	list, listFaults := keyList(document.Value)
+	if listFaults != nil {
+		return nil, -1, append(faults, listFaults...)
 	}
 	for i, item := range list {
 		r := keyReader{index: i, item: item}
@@ -120,6 +113,28 @@ func readSet(text string) (all []Placed, items int, faults SetFaults) {
 		}
 	}
 	return all, len(list), faults
+}
+
+// tooLarge returns the fault of a text of more than MaxSetBytes; nil if it is not too large.
+func tooLarge(text string) SetFaults {
+	if len(text) <= MaxSetBytes {
+		return nil
+	}
+	return SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) + " bytes"}}
+}
+
+// keyList returns the items of a set. It fails if there is no list of at most MaxKeys items.
+func keyList(set strict.Value) (list []strict.Value, faults SetFaults) {
+	member, _ := set.Member(memberKeys)
+	list, ok := member.Items()
+	if !ok {
+		return nil, SetFaults{{Index: -1, Member: memberKeys, Problem: "must be a list of keys"}}
+	}
+	if len(list) > MaxKeys {
+		return nil, SetFaults{{Index: -1, Member: memberKeys,
+			Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"}}
+	}
+	return list, nil
 }
 
 // keyReader reads one key from its object and collects everything that is wrong with it.
@@ -160,7 +175,7 @@ func (r *keyReader) key() (key Key, complete bool) {
 	return r.privateKey(row, plan)
 }
 
-// rowOfType returns the algorithm whose keys have that type.
+// rowOfType returns the algorithm whose keys have that type; known is false if none has.
 func rowOfType(kty string) (row algorithm, known bool) {
 	for _, row := range table {
 		if row.keyType() == kty {
@@ -170,6 +185,7 @@ func rowOfType(kty string) (row algorithm, known bool) {
 	return nil, false
 }
 
+// keyTypes returns the type of each algorithm's keys.
 func keyTypes() []string {
 	types := make([]string, 0, len(table))
 	for _, row := range table {
@@ -218,12 +234,11 @@ func (r *keyReader) privateKey(row algorithm, plan Plan) (key Key, complete bool
 		r.fault(memberAlgorithm,
 			"must be "+string(row.name())+" for an "+row.keyType()+" key")
 	}
-	members := row.publicMembers()
-	public := make([][]byte, len(members))
-	for i, member := range members {
-		public[i] = r.bytes(member)
+	public := map[string][]byte{}
+	for _, member := range row.publicMembers() {
+		public[member.name] = r.bytes(member)
 	}
-	if _, given := r.text(row.privateMember().name); !given && len(members) > 0 {
+	if _, given := r.text(row.privateMember().name); !given && len(public) > 0 {
 		r.fault(row.privateMember().name, "is missing: a keyset holds private keys, and is not the "+
 			"set that is published")
 		return Key{}, false
@@ -237,12 +252,10 @@ func (r *keyReader) privateKey(row algorithm, plan Plan) (key Key, complete bool
 		r.fault(row.privateMember().name, "is not a private key")
 		return Key{}, false
 	}
-	rest := row.public(held)
-	for i, member := range members {
-		if public[i] != nil && string(public[i]) != string(rest[:member.size]) {
+	for member, want := range publicValues(row, row.public(held)) {
+		if got := public[member.name]; got != nil && string(got) != string(want) {
 			r.fault(member.name, "does not fit the private part")
 		}
-		rest = rest[member.size:]
 	}
 	return newKey(row, r.id, held, plan), true
 }
@@ -297,14 +310,16 @@ func (r *keyReader) usage() {
 	}
 }
 
-// text returns a member's text, or no text if the member is not a string; no member may be empty.
+// text returns the text of a member; "" if it is not a string. No member may be empty, so callers
+// refuse both alike.
 func (r *keyReader) text(name string) (text string, given bool) {
 	member, given := r.item.Member(name)
 	text, _ = member.Text()
 	return text, given
 }
 
-// bytes returns a required member that is in strict base64url; nil if it is not valid.
+// bytes returns the bytes of a required member in strict base64url; nil, and a fault, if it is not
+// valid.
 func (r *keyReader) bytes(member byteMember) []byte {
 	name, size := member.name, member.size
 	text, given := r.text(name)
@@ -322,7 +337,8 @@ func (r *keyReader) bytes(member byteMember) []byte {
 	return nil
 }
 
-// instant returns a member that is in RFC 3339.
+// instant returns the instant of a member in RFC 3339; the zero time if the member is not given or,
+// with a fault, not valid.
 func (r *keyReader) instant(name string, required bool) time.Time {
 	text, given := r.text(name)
 	if !given && !required {

@@ -9,7 +9,7 @@ import (
 )
 
 // maxReported is the maximum number of faults that a message lists: a file that is not a keyset at
-// all can have a fault in every place.
+// all can have a fault in every item.
 const maxReported = 100
 
 // SetFault is one thing that is wrong with a keyset's text. It holds an id, names of members and
@@ -20,7 +20,8 @@ type SetFault struct {
 	// ID is the key's id, if it has a valid one.
 	ID ID
 	// Member is the member that is wrong; empty for the key as a whole.
-	Member  string
+	Member string
+	// Problem is a sentence whose subject is the member, the key or the set.
 	Problem string
 }
 
@@ -93,8 +94,9 @@ const maxShownName = 24
 // maxEdits is the number of edits within which a name is taken for a misspelt one.
 const maxEdits = 3
 
-// unknownMember describes a member with an unknown name: it names the member, and the known one
-// that was probably meant, or all that are known. mistyped is true in the first case.
+// unknownMember returns the problem of a member with an unknown name. If the name is close to a
+// known one, mistyped is true and the problem suggests it; otherwise it lists the known names. A
+// name that may be a secret is not repeated.
 func unknownMember(name string, known ...string) (problem string, mistyped bool) {
 	if len(name) > maxShownName || strings.ContainsFunc(name, func(c rune) bool {
 		return c < ' ' || c > '~'

@@ -1,28 +1,23 @@
 package keys
 
-import (
-	"strconv"
-
-	"github.com/offload/sessiond/domain/strict"
-)
+import "github.com/offload/sessiond/domain/strict"
 
 // ParsePublic reads the keys that an issuer publishes (RFC 7517 §5), for verifiers in other
 // services. The keys verify and never sign.
 //
-// The text comes from another party, so ParsePublic ignores what it does not know: members, and
-// keys of other kinds (§5). It also ignores every key that is not, by its kty, crv, alg, kid and
-// public members, a valid public key of an algorithm: above all a symmetric key, because what
-// anyone can read is no secret; a point of small order, under which anyone can sign; a key with a
-// private part; a key for another purpose by its use or key_ops; a key in which a member appears
-// twice. If a key has sign_from, verify_until or revoked,
-// they apply as in a keyset; if one of them is malformed, the key is ignored.
+// The text comes from another party, so ParsePublic ignores unknown members, and keys of unknown
+// types (§5). It also ignores every key that is not, by its kty, crv, alg, kid and public members,
+// a valid public key of an algorithm: above all a symmetric key, because what anyone can read is no
+// secret; a point of small order, under which anyone can sign; a key with a private part; a key
+// whose use or key_ops name another purpose; a key in which a member appears twice. If a key has
+// sign_from, verify_until or revoked, they apply as in a keyset; if one of them is malformed, the
+// key is ignored.
 //
 // It fails with SetFaults if the text is not a set, and with Faults as NewKeyring does: FaultNoKeys
 // if no key remains, FaultSameID, FaultSameMaterial.
 func ParsePublic(text string) (*Keyring, error) {
-	if len(text) > MaxSetBytes {
-		return nil, SetFaults{{Index: -1, Problem: "is larger than " + strconv.Itoa(MaxSetBytes) +
-			" bytes"}}
+	if faults := tooLarge(text); faults != nil {
+		return nil, faults
 	}
 	document, err := strict.Parse(text)
 	if err != nil {
@@ -33,11 +28,9 @@ func ParsePublic(text string) (*Keyring, error) {
 			return nil, SetFaults{{Index: -1, Member: memberKeys, Problem: "appears twice"}}
 		}
 	}
-	member, _ := document.Member(memberKeys)
-	list, ok := member.Items()
-	if !ok || len(list) > MaxKeys {
-		return nil, SetFaults{{Index: -1, Member: memberKeys,
-			Problem: "must be a list of at most " + strconv.Itoa(MaxKeys) + " keys"}}
+	list, faults := keyList(document.Value)
+	if faults != nil {
+		return nil, faults
 	}
 	var all []Key
 	for i, item := range list {
@@ -49,7 +42,7 @@ func ParsePublic(text string) (*Keyring, error) {
 	return NewKeyring(all...)
 }
 
-// publicKey reads a key that has a public part and no private part.
+// publicKey reads a key of a published set; valid is false if ParsePublic ignores it.
 func (r *keyReader) publicKey() (key Key, valid bool) {
 	for _, member := range r.item.Members() {
 		if member.Repeated {

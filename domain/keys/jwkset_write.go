@@ -12,17 +12,17 @@ import (
 // FormatSet returns every key of the keyring as a JWK Set with private parts, one key a line, as
 // ParseSet reads it.
 func FormatSet(keyring *Keyring) string {
-	return formatSet(keyring.keys, func(key Key) []pair {
-		pairs := append(publicMembers(key), pair{key.algorithm.privateMember().name,
-			strict.EncodeBase64(key.Secret())})
-		pairs = append(pairs, pair{memberSignFrom, instantText(key.plan.SignFrom)})
+	return formatSet(keyring.keys, func(key Key) []jwkMember {
+		members := append(publishedMembers(key),
+			textMember(key.algorithm.privateMember().name, strict.EncodeBase64(key.Secret())),
+			textMember(memberSignFrom, instantText(key.plan.SignFrom)))
 		if !key.plan.VerifyUntil.IsZero() {
-			pairs = append(pairs, pair{memberVerifyUntil, instantText(key.plan.VerifyUntil)})
+			members = append(members, textMember(memberVerifyUntil, instantText(key.plan.VerifyUntil)))
 		}
 		if key.plan.Revoked {
-			pairs = append(pairs, pair{memberRevoked, ""})
+			members = append(members, jwkMember{name: memberRevoked, value: "true", literal: true})
 		}
-		return pairs
+		return members
 	}, "\n")
 }
 
@@ -36,14 +36,16 @@ func FormatPublic(keyring *Keyring, now time.Time) string {
 			shown = append(shown, key)
 		}
 	}
-	return formatSet(shown, publicMembers, "")
+	return formatSet(shown, publishedMembers, "")
 }
 
-// UnexportableError reports that a key cannot be held by a variable: see FormatSigningKeys. The ID
-// is empty if there is no key to hold.
-type UnexportableError struct{ ID ID }
+// UnexportableError reports that a variable cannot hold the keys of FormatSigningKeys.
+type UnexportableError struct {
+	// ID is the key that cannot be exported; empty if there is no key at all.
+	ID ID
+}
 
-// Error says what is wrong with the key.
+// Error implements error.
 func (e *UnexportableError) Error() string {
 	if e.ID == "" {
 		return "there is no " + string(HS256) + " key that may verify, now or later"
@@ -74,50 +76,26 @@ func FormatSigningKeys(keyring *Keyring, now time.Time) (string, error) {
 	return "{" + strings.Join(members, ",") + "}", nil
 }
 
-// pair is a member and its text; revoked has no text, because its value is always true.
-type pair struct{ name, value string }
-
-// publicMembers returns the members of a key that anyone may know.
-func publicMembers(key Key) []pair {
+// publishedMembers returns the members of a key in a published set, with which the key's line in a
+// keyset begins. They hold no private part.
+func publishedMembers(key Key) []jwkMember {
 	row := key.algorithm
-	pairs := []pair{{memberType, row.keyType()}}
-	if row.curve() != "" {
-		pairs = append(pairs, pair{memberCurve, row.curve()})
-	}
-	pairs = append(pairs, pair{memberAlgorithm, string(row.name())}, pair{memberUse, useSignature},
-		pair{memberID, string(key.id)})
-	rest := key.Public()
-	for _, member := range row.publicMembers() {
-		pairs = append(pairs, pair{member.name, strict.EncodeBase64(rest[:member.size])})
-		rest = rest[member.size:]
-	}
-	return pairs
+	members := appendType(nil, row)
+	members = append(members, textMember(memberAlgorithm, string(row.name())),
+		textMember(memberUse, useSignature), textMember(memberID, string(key.id)))
+	return appendPublic(members, row, key.public())
 }
 
-// formatSet writes keys whose members need no escaping: ids, names and base64url need none.
-func formatSet(keys []Key, members func(Key) []pair, lineBreak string) string {
-	var b strings.Builder
-	b.WriteString(`{"keys":[`)
+// formatSet returns the set of keys with the given members. lineBreak precedes each key.
+func formatSet(keys []Key, members func(Key) []jwkMember, lineBreak string) string {
+	set := []byte(`{"` + memberKeys + `":[`)
 	for i, key := range keys {
 		if i > 0 {
-			b.WriteByte(',')
+			set = append(set, ',')
 		}
-		b.WriteString(lineBreak + "{")
-		for j, member := range members(key) {
-			if j > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(`"` + member.name + `":`)
-			if member.name == memberRevoked {
-				b.WriteString("true")
-				continue
-			}
-			b.WriteString(`"` + member.value + `"`)
-		}
-		b.WriteByte('}')
+		set = appendObject(append(set, lineBreak...), members(key))
 	}
-	b.WriteString(lineBreak + "]}" + lineBreak)
-	return b.String()
+	return string(set) + lineBreak + "]}" + lineBreak
 }
 
 func instantText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

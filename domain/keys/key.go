@@ -6,10 +6,12 @@
 // never changes; a new set of keys is a new keyring. Material never leaves a key except as a
 // signature, and no format verb shows it; Secret is the one exception, for the policy that checks
 // secrets and for the file that stores them. A public key of another party, such as a device, is a
-// Public, which is in no keyring. The package imports secret, strict and the standard library.
+// Public, which is in no keyring. The package imports mac, secret, strict and the pure standard
+// library.
 package keys
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -38,14 +40,15 @@ type Key struct {
 	id        ID
 	algorithm algorithm
 	material  *material
-	prepared  *prepared // of material; by pointer for the same reason
+	prepared  *prepared // made of material; a pointer for the reason given there
 	plan      Plan
 }
 
-// material is what a key signs or verifies with; its algorithm knows its parts. It is a string, so
-// that no holder can change the bytes. Key holds it by pointer, so that no format verb shows it:
-// fmt does not call String on an unexported field of another type, but it does not follow a pointer
-// to a string either. (It does follow a pointer to a struct or an array, under a wrong verb.)
+// material is the bytes that a key signs or verifies with; their layout depends on the algorithm.
+// It is a string, so that no holder can change the bytes. Key holds a pointer to it, so that no
+// format verb shows it: fmt does not call String on an unexported field of another type, but it
+// does not follow a pointer to a string either. (It does follow a pointer to a struct or an array,
+// under a wrong verb.)
 type material string
 
 // Plan states when a key may do what.
@@ -69,8 +72,8 @@ func NewEdDSA(id ID, seed []byte, plan Plan) Key { return mustKey(edDSA{}, id, s
 // scalar that is zero or not below the order, is a bug and panics.
 func NewES256(id ID, scalar []byte, plan Plan) Key { return mustKey(es256{}, id, scalar, plan) }
 
-// NewVerifier returns a key made of its public part alone. A part that is none, or an unknown
-// algorithm, is a bug and panics. The key verifies as the plan states and never signs: Sign panics,
+// NewVerifier returns a key made of its public part alone. An invalid public part or an unknown
+// algorithm is a bug and panics. The key verifies as the plan states and never signs: Sign panics,
 // and no keyring returns it as a signer.
 func NewVerifier(algorithm Algorithm, id ID, public []byte, plan Plan) Key {
 	row := algorithm.mustRow()
@@ -88,7 +91,7 @@ func Generate(algorithm Algorithm, id ID, random func(size int) []byte) Key {
 	return newKey(row, id, row.generate(random), Plan{})
 }
 
-// mustKey returns a key made of its private part. A part that is none is a bug and panics.
+// mustKey returns a key made of its private part. An invalid private part is a bug and panics.
 func mustKey(row algorithm, id ID, private []byte, plan Plan) Key {
 	held, ok := row.fromPrivate(private)
 	if !ok {
@@ -165,19 +168,31 @@ func (k Key) parts() []material {
 	if private, ok := k.algorithm.private(*k.material); ok {
 		parts = append(parts, private.unpadded())
 	}
-	rest := k.public()
-	if rest != "" {
-		parts = append(parts, rest.unpadded())
+	public := k.public()
+	if public != "" {
+		parts = append(parts, public.unpadded())
 	}
-	for _, member := range k.algorithm.publicMembers() {
-		parts = append(parts, rest[:member.size].unpadded())
-		rest = rest[member.size:]
+	for _, value := range publicValues(k.algorithm, public) {
+		parts = append(parts, value.unpadded())
 	}
 	return parts
 }
 
+// publicValues returns each public member of a JWK with its bytes in public, the public part of a
+// key.
+func publicValues(row algorithm, public material) iter.Seq2[byteMember, material] {
+	return func(yield func(byteMember, material) bool) {
+		for _, member := range row.publicMembers() {
+			if !yield(member, public[:member.size]) {
+				return
+			}
+			public = public[member.size:]
+		}
+	}
+}
+
 // unpadded returns material without trailing NULs: HMAC pads keys with zeros, so they make no
-// difference (RFC 2104, section 2).
+// difference (RFC 2104 §2).
 func (m material) unpadded() material { return material(strings.TrimRight(string(m), "\x00")) }
 
 // sharesMaterial reports whether the two keys have a piece of material in common.
@@ -187,22 +202,24 @@ func (k Key) sharesMaterial(other Key) bool {
 	})
 }
 
-// maySign reports whether the key has a private part and its plan lets it sign at now.
+// maySign reports whether the key has a private part and its plan allows it to sign at now.
 func (k Key) maySign(now time.Time) bool {
 	_, private := k.algorithm.private(*k.material)
 	return private && k.plan.maySign(now)
 }
 
-// Sign signs message with the key's algorithm.
+// Sign returns the signature of message. It panics if the key only verifies.
 func (k Key) Sign(message []byte) []byte { return k.AppendSignature(nil, message) }
 
-// AppendSignature appends the result of Sign for message to to, which may be message itself.
+// AppendSignature appends the signature of message to to and returns the extended buffer; to and
+// message may be the same slice. It panics if the key only verifies.
 func (k Key) AppendSignature(to, message []byte) []byte {
 	return (*k.prepared).appendSignature(to, message)
 }
 
-// Verify reports whether signature is the key's signature of message. Of several that are equally
-// valid it accepts the one that Sign makes alone. The time that it takes depends on nothing secret.
+// Verify reports whether signature is the key's signature of message. Of several signatures that
+// are equally valid, it accepts only the one that Sign makes. Its running time depends on nothing
+// secret.
 func (k Key) Verify(message, signature []byte) bool {
 	return k.algorithm.canonical(signature) && (*k.prepared).verify(message, signature)
 }

@@ -57,7 +57,7 @@ func (f Fault) String() string {
 	return "unknown fault"
 }
 
-// NewKeyring returns a keyring of keys. It fails with Faults, which lists all of them: no key, an
+// NewKeyring returns a keyring of keys. It fails with Faults, which lists every fault: no key, an
 // id that appears twice, the same material under two ids.
 func NewKeyring(keys ...Key) (*Keyring, error) {
 	if len(keys) == 0 {
@@ -127,7 +127,7 @@ func (r *Keyring) NextSignerFrom(now time.Time) (from time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// StateAt returns the state at now of key, which is a key of the keyring.
+// StateAt returns the state of key at now. The key must be one of the keyring's.
 func (r *Keyring) StateAt(key Key, now time.Time) State {
 	switch signer, ok := r.SignerAt(now); {
 	case key.plan.Revoked:

@@ -132,13 +132,6 @@ func TestKeyringIsImmutable(t *testing.T) {
 }
 
 func TestSignerAt(t *testing.T) {
-	from := func(after time.Duration) keys.Plan { return keys.Plan{SignFrom: noon.Add(after)} }
-	until := func(from, until time.Duration) keys.Plan {
-		return keys.Plan{SignFrom: noon.Add(from), VerifyUntil: noon.Add(until)}
-	}
-	revoked := func(from time.Duration) keys.Plan {
-		return keys.Plan{SignFrom: noon.Add(from), Revoked: true}
-	}
 	for name, c := range map[string]struct {
 		keys map[keys.ID]keys.Plan
 		want string
@@ -151,7 +144,7 @@ func TestSignerAt(t *testing.T) {
 			"none"},
 		"one that ends in a nanosecond": {map[keys.ID]keys.Plan{"a": until(-time.Hour, 1)},
 			"a"},
-		"one revoked": {map[keys.ID]keys.Plan{"a": revoked(-time.Hour)},
+		"one revoked": {map[keys.ID]keys.Plan{"a": revoked(from(-time.Hour))},
 			"none"},
 		"the latest": {map[keys.ID]keys.Plan{"a": from(-time.Second),
 			"z": from(-2 * time.Second)}, "a"},
@@ -173,13 +166,13 @@ func TestSignerAt(t *testing.T) {
 			"a"},
 		"a later key takes over now": {map[keys.ID]keys.Plan{"b": from(-1), "a": from(0)},
 			"a"},
-		"the latest is revoked": {map[keys.ID]keys.Plan{"a": from(-2), "b": revoked(-1)},
+		"the latest is revoked": {map[keys.ID]keys.Plan{"a": from(-2), "b": revoked(from(-1))},
 			"a"},
 		"the latest has expired": {map[keys.ID]keys.Plan{"a": from(-2), "b": until(-1, 0)},
 			"a"},
-		"the greater id is revoked": {map[keys.ID]keys.Plan{"a": from(-1), "b": revoked(-1)},
+		"the greater id is revoked": {map[keys.ID]keys.Plan{"a": from(-1), "b": revoked(from(-1))},
 			"a"},
-		"all revoked, expired or pending": {map[keys.ID]keys.Plan{"a": revoked(-2),
+		"all revoked, expired or pending": {map[keys.ID]keys.Plan{"a": revoked(from(-2)),
 			"b": until(-2, 0), "c": from(1)}, "none"},
 		"revoked wins over every instant": {map[keys.ID]keys.Plan{"a": {SignFrom: noon,
 			VerifyUntil: noon.Add(1), Revoked: true}}, "none"},

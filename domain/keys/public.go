@@ -8,8 +8,8 @@ import (
 )
 
 // Public is a public key apart from any keyring, such as that of a device. It has no id and no
-// plan: whether and when it counts is up to the caller. The zero value is not a key: verifying with
-// it is a bug and panics.
+// plan: the caller decides whether and when to trust it. The zero value is not a key: verifying
+// with it is a bug and panics.
 type Public struct {
 	algorithm algorithm
 	material  *material // by pointer as in Key: the thumbprint of a device key identifies the device
@@ -24,8 +24,8 @@ var (
 	ErrNotPublic = errors.New("is not a public key of the algorithm")
 )
 
-// ParsePublicAlgorithm returns the algorithm that text names, by its name or by an alias, if its
-// keys have a public part; ok is false if there is none.
+// ParsePublicAlgorithm returns the algorithm that text names, by its name or by an alias; ok is
+// false if there is none, or if its keys have no public part.
 func ParsePublicAlgorithm(text string) (a Algorithm, ok bool) {
 	for _, row := range table {
 		if row.name() == Algorithm(text) || slices.Contains(row.aliases(), text) {
@@ -35,9 +35,9 @@ func ParsePublicAlgorithm(text string) (a Algorithm, ok bool) {
 	return "", false
 }
 
-// NewPublic returns the key of algorithm a with that public part; ok is false if a has no key with
-// it: a point that is not on the curve, or a point of small order. An algorithm without public keys
-// has none. An unknown algorithm is a bug and panics.
+// NewPublic returns the key of algorithm a with that public part. ok is false if public is not a
+// public key of a, such as a point that is not on the curve or a point of small order, or if keys
+// of a have no public part. An unknown algorithm is a bug and panics.
 func NewPublic(a Algorithm, public []byte) (p Public, ok bool) {
 	row := a.mustRow()
 	if len(row.publicMembers()) == 0 {
@@ -51,9 +51,9 @@ func NewPublic(a Algorithm, public []byte) (p Public, ok bool) {
 	return Public{algorithm: row, material: &held, prepared: &ready}, true
 }
 
-// ReadPublic reads a JWK (RFC 7517 §4) as a public key of algorithm a, which its owner sent. The
-// members that the key requires must be exact, and use, if there is one, must be sig; any other
-// member is ignored. jwk is a part of a text in which no name is repeated.
+// ReadPublic reads a JWK (RFC 7517 §4) that a client sent as its public key of algorithm a. The
+// members that the algorithm requires must be valid, and use, if it is given, must be sig; any
+// other member is ignored. The caller has checked that no name is repeated in jwk.
 //
 // It fails with ErrPrivatePart if jwk has the private member of any algorithm, whatever its value,
 // and otherwise with ErrNotPublic. An unknown algorithm is a bug and panics.
@@ -87,8 +87,8 @@ func ReadPublic(a Algorithm, jwk string) (Public, error) {
 }
 
 // Verify reports whether signature is a signature of message under the key. It accepts each of
-// several signatures that are equally valid, such as the two values of s in ECDSA: the hardware of
-// devices makes both. A signature therefore identifies nothing.
+// several signatures that are equally valid, such as those with the two values of s in ECDSA: the
+// hardware of devices makes both. A signature therefore does not identify a message.
 func (p Public) Verify(message, signature []byte) bool {
 	return (*p.prepared).verify(message, signature)
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// algorithmOf are the algorithms of types of keys, as a proof names them.
+// algorithmOf maps the types of device keys to their algorithms.
 var algorithmOf = map[string]keys.Algorithm{"OKP": keys.EdDSA, "EC": keys.ES256}
 
-// TestThumbprints compares with the contract's, with RFC 8037's (appendix A.3), and with the text
-// of RFC 7638 for an algorithm whose members are no others' names.
+// TestThumbprints compares thumbprints with those of the contract, with that of RFC 8037 (appendix
+// A.3), and with the digest of the text of RFC 7638 for an algorithm with two public members.
 func TestThumbprints(t *testing.T) {
 	keys.UseThird(t)
 	third := keys.Generate(keys.Third, "third", func(size int) []byte {
@@ -74,8 +74,7 @@ func thirdCanonical(public []byte) string {
 	return string(text)
 }
 
-// TestIsThumbprint accepts one text for each 32 bytes.
-func TestIsThumbprint(t *testing.T) {
+func TestIsThumbprintAcceptsOneTextForBytes(t *testing.T) {
 	const text = "CAqyL0n1jwoIMkB7hgrFhyFoK2W8LoZWvm1bhjn21uU"
 	assert.True(t, keys.IsThumbprint(text))
 	assert.True(t, keys.IsThumbprint(strings.Repeat("A", 43)))
@@ -87,8 +86,8 @@ func TestIsThumbprint(t *testing.T) {
 	}
 }
 
-// TestReadPublicRefuses changes a JWK of either kind.
-func TestReadPublicRefuses(t *testing.T) {
+// TestReadPublicRefusesInvalidKeys changes a JWK of each algorithm.
+func TestReadPublicRefusesInvalidKeys(t *testing.T) {
 	for name, make := range map[keys.Algorithm]func(string) jwk{keys.EdDSA: okp, keys.ES256: ec} {
 		t.Run(string(name), func(t *testing.T) {
 			valid := make("a").without("d")
@@ -138,8 +137,7 @@ func algorithmsBut(a keys.Algorithm) map[keys.Algorithm]bool {
 	return all
 }
 
-// TestParsePublicAlgorithm knows names and aliases, and no symmetric algorithm.
-func TestParsePublicAlgorithm(t *testing.T) {
+func TestParsePublicAlgorithmReadsNamesAndAliases(t *testing.T) {
 	read := map[string]keys.Algorithm{}
 	for _, text := range []string{"ES256", "EdDSA", "Ed25519", "HS256", "", "none", "es256", "RS256",
 		"ES384", "Ed448"} {
@@ -151,8 +149,8 @@ func TestParsePublicAlgorithm(t *testing.T) {
 		"Ed25519": keys.EdDSA}, read)
 }
 
-// TestPublicAcceptsEitherS verifies both signatures of ECDSA that belong together, of which a key
-// of the service accepts one.
+// TestPublicAcceptsEitherS verifies the two ECDSA signatures with the same r, of which a key of the
+// service accepts only one.
 func TestPublicAcceptsEitherS(t *testing.T) {
 	key := keys.NewES256("a", seedOf("a"), keys.Plan{})
 	public, ok := keys.NewPublic(keys.ES256, key.Public())
@@ -176,7 +174,8 @@ func TestPublicAcceptsEitherS(t *testing.T) {
 	assert.False(t, public.Verify([]byte("another"), low))
 }
 
-// TestPublicHidesKey formats what identifies a device.
+// TestPublicHidesKey formats a device key and its thumbprint, which identify the device, with verbs
+// of fmt.
 func TestPublicHidesKey(t *testing.T) {
 	key, ok := keys.NewPublic(keys.ES256, keys.NewES256("a", seedOf("a"), keys.Plan{}).Public())
 	require.True(t, ok)

@@ -10,8 +10,8 @@ import (
 
 // WeakKey is a key with weaknesses.
 type WeakKey struct {
-	// Place names the key, and in a set its position and the member with the material. It is
-	// followed by a weakness.
+	// Place names the key and, in a set, its position and the member with the material. It ends
+	// with a space, so that Place and the text of a weakness are a message.
 	Place string
 	// Weaknesses has at least one element.
 	Weaknesses []secret.Finding
@@ -31,7 +31,7 @@ func WeakKeys(all []Placed, policy secret.Policy, now time.Time) []WeakKey {
 	return weak
 }
 
-// Place returns what a weakness of the key is a fault of, as in WeakKey.
+// Place returns the name of the key in the form of WeakKey.Place.
 func (k Placed) Place() string {
 	if k.Index < 0 {
 		return "key " + string(k.id) + " "
@@ -54,13 +54,13 @@ type Requirements struct {
 	refuseWeak bool
 	// digestKey is a pointer so that no format verb shows it, as in Key; nil if there is none.
 	digestKey *material
-	// digestKeyName is what messages call the digest key.
+	// digestKeyName is the name of the digest key in messages.
 	digestKeyName string
 }
 
-// NewRequirements returns the requirements of an environment. Weak keys, as policy judges them, are
+// NewRequirements returns the requirements of an environment. Keys that are weak by policy are
 // refused only if production is true. No key may be the digest key of the limiter, because clients
-// choose text that is digested with it. Messages call the digest key by digestKeyName.
+// choose text that is digested with it. digestKeyName is the name of the digest key in messages.
 func NewRequirements(policy secret.Policy, production bool, digestKey []byte,
 	digestKeyName string) Requirements {
 	r := Requirements{policy: policy, refuseWeak: production, digestKeyName: digestKeyName}
@@ -88,7 +88,7 @@ type RefusedError struct {
 	digestKeyName string
 }
 
-// Error returns all reasons.
+// Error implements error. It lists every reason.
 func (e *RefusedError) Error() string {
 	var reasons []string
 	for _, place := range e.DigestKeys {
@@ -102,7 +102,7 @@ func (e *RefusedError) Error() string {
 	return strings.Join(reasons, "; ")
 }
 
-// Check returns a *RefusedError if any of the keys do not satisfy the requirements. Expired and
+// Check returns a *RefusedError if a key does not satisfy the requirements at now. Expired and
 // revoked keys may be weak.
 func (r Requirements) Check(all []Placed, now time.Time) error {
 	refused := &RefusedError{digestKeyName: r.digestKeyName}

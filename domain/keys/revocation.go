@@ -15,7 +15,7 @@ type Revocation struct {
 	// Replace returns the key that replaces the revoked one, of the given algorithm. It is called
 	// only if no other key signs; if it is nil, no key is added.
 	Replace func(Algorithm) Key
-	// Force revokes the key even if no key signs then.
+	// Force revokes the key even if no key would sign afterwards.
 	Force bool
 }
 
@@ -39,7 +39,8 @@ func Revoke(keyring *Keyring, revocation Revocation, now time.Time) (revoked *Ke
 		return revoked, "", nil
 	}
 	if revocation.Replace != nil {
-		// What a prune can remove is decided by the keys that are stored: the revocation is not.
+		// The stored keyring has the room or not: Prune, which makes room, would run on it, without
+		// this revocation.
 		if err := checkRoom(keyring, now); err != nil {
 			return nil, "", err
 		}
@@ -53,8 +54,8 @@ func Revoke(keyring *Keyring, revocation Revocation, now time.Time) (revoked *Ke
 	return revoked, "", nil
 }
 
-// replace adds a key that signs at once to a keyring in which no key signs at now: also where the
-// clock is behind, and before any other key whose turn has come.
+// replace adds a key to a keyring in which no key signs at now. It signs at once, also on replicas
+// whose clocks are behind, and takes precedence over every key whose SignFrom has passed.
 func replace(keyring *Keyring, key Key, now time.Time) (*Keyring, error) {
 	if err := (Addition{Key: key, Force: true}).validate(keyring, now); err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func replace(keyring *Keyring, key Key, now time.Time) (*Keyring, error) {
 		}
 	}
 	if from.After(now) {
-		from = now.UTC() // another key's turn came within this second
+		from = now.UTC() // the SignFrom of another key is within this second
 	}
 	return NewKeyring(append(keyring.Keys(), key.WithPlan(Plan{SignFrom: from}))...)
 }

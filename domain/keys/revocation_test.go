@@ -147,8 +147,8 @@ func TestRevokeWithReplacement(t *testing.T) {
 	}
 }
 
-// TestReplacementHasTheRevokedKeysAlgorithm checks also that a replacement waits for nothing: its
-// algorithm's shortest wait is not asked for.
+// TestReplacementHasTheRevokedKeysAlgorithm checks also that a replacement signs at once, although
+// its algorithm has a shortest wait.
 func TestReplacementHasTheRevokedKeysAlgorithm(t *testing.T) {
 	before := newKeyring(t, pair("ed", from(-time.Hour)), key("hs", from(time.Hour)))
 	after, added, err := keys.Revoke(before, keys.Revocation{ID: "ed",

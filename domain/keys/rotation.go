@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Margin is what a rotation adds to the life of the keys that it retires, beyond the computed time:
+// Margin is how much longer than the retention requires a rotation keeps the keys that it retires:
 // it covers clock differences, and files that take a moment to reach every replica.
 const Margin = 60 * time.Second
 
@@ -90,9 +90,12 @@ func (e *PlanError) Error() string {
 	return string(e.ID) + ": " + e.Problem.String()
 }
 
-// Retention is how long a session may still be useful after it was signed: the configured values of
-// the service, each at its longest since the last rotation.
+// Retention is how long a session may be valid or renewable after it was signed: the configured
+// values of the service, each at its longest since the last rotation.
 type Retention struct{ Lifetime, RenewalGrace, ClockSkew time.Duration }
+
+// total returns how long a session is valid or renewable after it was signed.
+func (r Retention) total() time.Duration { return r.Lifetime + r.RenewalGrace + r.ClockSkew }
 
 // Addition is a key to add to a keyring.
 type Addition struct {
@@ -114,9 +117,9 @@ func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 		return nil, err
 	}
 	from := truncate(now.Add(addition.SignAfter))
-	// If two keys have the same instant, the one with the greater id signs. A key that is added
-	// must come to sign at some point, so it moves behind such keys. (The keys are in the order of
-	// their instants.)
+	// If two keys have the same SignFrom, the one with the greater id signs. A new key must sign at
+	// some time, so its SignFrom moves behind that of such keys. One pass is enough, because the
+	// keys are in the order of SignFrom.
 	for _, key := range keyring.keys {
 		if key.plan.SignFrom.Equal(from) && key.id > addition.Key.id && key.plan.mayVerify(from) {
 			from = from.Add(time.Second)
@@ -126,8 +129,8 @@ func Add(keyring *Keyring, addition Addition, now time.Time) (*Keyring, error) {
 }
 
 // Rotate plans a takeover: the new key signs after its wait, later than every other key, and each
-// key without an end gets one, at which nothing that it signed is useful any more. Ends that are
-// already set are never moved, and expired or revoked keys are not changed. It fails with a
+// key without an end gets one, at which no session that it signed is valid or renewable. Ends that
+// are already set are never moved, and expired or revoked keys are not changed. It fails with a
 // *PlanError.
 func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.Time) (*Keyring,
 	error) {
@@ -144,7 +147,7 @@ func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.T
 			takeover, after = truncate(key.plan.SignFrom).Add(time.Second), key.id
 		}
 	}
-	end := takeover.Add(retention.Lifetime + retention.RenewalGrace + retention.ClockSkew + Margin)
+	end := takeover.Add(retention.total() + Margin)
 	if end.Year() > maxYear {
 		return nil, &PlanError{Problem: ProblemTooFar, ID: after}
 	}
@@ -162,7 +165,7 @@ func Rotate(keyring *Keyring, addition Addition, retention Retention, now time.T
 	return NewKeyring(append(all, addition.Key.WithPlan(Plan{SignFrom: takeover}))...)
 }
 
-// validate reports why the key may not be added to the keyring at now.
+// validate returns a *PlanError if the key may not be added to the keyring at now.
 func (a Addition) validate(keyring *Keyring, now time.Time) error {
 	if err := checkRoom(keyring, now); err != nil {
 		return err
@@ -181,8 +184,8 @@ func (a Addition) validate(keyring *Keyring, now time.Time) error {
 	return nil
 }
 
-// checkRoom returns an error if the keyring has no room for another key, which says whether a prune
-// at now would make some.
+// checkRoom returns a *PlanError if the keyring has no room for another key: ProblemFull if Prune
+// at now would make room, ProblemFullInForce otherwise.
 func checkRoom(keyring *Keyring, now time.Time) error {
 	if len(keyring.keys) < MaxKeys {
 		return nil

@@ -15,15 +15,18 @@ type Change struct {
 // NextChange returns the instant of the first change that Schedule returns; ok is false if there is
 // none. It is cheap enough for every scrape of metrics.
 func (r *Keyring) NextChange(now time.Time) (at time.Time, ok bool) {
+	note := func(change time.Time) {
+		if change.After(now) && (!ok || change.Before(at)) {
+			at, ok = change, true
+		}
+	}
 	for _, key := range r.keys {
 		if key.plan.Revoked {
 			continue
 		}
-		for _, turn := range []time.Time{key.plan.SignFrom, key.plan.VerifyUntil} {
-			begins := turn.Equal(key.plan.SignFrom) && !key.plan.mayVerify(turn)
-			if turn.After(now) && !begins && (!ok || turn.Before(at)) {
-				at, ok = turn, true
-			}
+		note(key.plan.VerifyUntil) // zero, which is never after now, if the key has no end
+		if key.plan.mayVerify(key.plan.SignFrom) {
+			note(key.plan.SignFrom)
 		}
 	}
 	return at, ok

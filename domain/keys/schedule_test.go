@@ -38,6 +38,22 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// TestNextChangeOfKeysThatNeverSign checks that a key that ends before it would sign changes its
+// state once, when it ends.
+func TestNextChangeOfKeysThatNeverSign(t *testing.T) {
+	for name, plan := range map[string]keys.Plan{"ends earlier": until(2*time.Hour, time.Hour),
+		"ends at the same instant": until(time.Hour, time.Hour)} {
+		keyring := newKeyring(t, key("a", plan))
+		assert.Equal(t, []keys.Change{{At: noon.Add(time.Hour), ID: "a", State: keys.Expired}},
+			keyring.Schedule(noon), name)
+		next, ok := keyring.NextChange(noon)
+		assert.True(t, ok, name)
+		assert.Equal(t, noon.Add(time.Hour), next, name)
+		_, ok = keyring.NextChange(next)
+		assert.False(t, ok, name)
+	}
+}
+
 // TestScheduleListsEveryChange checks that the current states and the schedule predict every later
 // state.
 func TestScheduleListsEveryChange(t *testing.T) {

@@ -3,9 +3,9 @@ package keys
 import "slices"
 
 // smallOrder holds the public keys that are points of small order, with the sign bit of x cleared:
-// every y below 2²⁵⁵ that encodes such a point, also the two that are not below p. Under such
-// a key there are signatures that need no private key, and crypto/ed25519 accepts them, as RFC 8032
-// has it.
+// every y below 2²⁵⁵ that encodes such a point, including the two that are not below p. Anyone
+// can make signatures under such a key without a private key, and crypto/ed25519 accepts them, as
+// RFC 8032 allows.
 var smallOrder = map[string]bool{
 	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" + // 0
 		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00": true,

@@ -42,13 +42,13 @@ func (s State) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// mayVerify reports whether the plan lets a key verify at now.
+// mayVerify reports whether the plan allows a key to verify at now.
 func (p Plan) mayVerify(now time.Time) bool {
 	return !p.Revoked && (p.VerifyUntil.IsZero() || now.Before(p.VerifyUntil))
 }
 
-// maySign reports whether the plan lets a key sign at now; which of several such keys signs is up
-// to the keyring.
+// maySign reports whether the plan allows a key to sign at now. Keyring.SignerAt chooses among
+// several such keys.
 func (p Plan) maySign(now time.Time) bool {
 	return p.mayVerify(now) && !now.Before(p.SignFrom)
 }

@@ -129,9 +129,6 @@ func TestStateAtOfParsedSet(t *testing.T) {
 }
 
 func TestCanSign(t *testing.T) {
-	until := func(from, until time.Duration) keys.Plan {
-		return keys.Plan{SignFrom: noon.Add(from), VerifyUntil: noon.Add(until)}
-	}
 	for name, c := range map[string]struct {
 		plan keys.Plan
 		want bool

@@ -23,13 +23,13 @@ type Thumbprint struct {
 }
 
 // IsThumbprint reports whether text has the form of a thumbprint: 43 characters that are the
-// base64url of 32 bytes, the unused trailing bits zero. That is the only text of those bytes.
-// Random identifiers may have the same form.
+// base64url of 32 bytes, with the unused trailing bits zero, so that no other text encodes the same
+// bytes. Random identifiers may have the same form.
 func IsThumbprint(text string) bool {
 	if len(text) != thumbprintLength {
 		return false
 	}
-	var space [sha256.Size]byte
+	var space [sha256.Size]byte // spares the allocation
 	_, err := strict.AppendDecodedBase64(space[:0], text)
 	return err == nil
 }
@@ -55,31 +55,14 @@ func (p Public) Thumbprint() Thumbprint {
 	return Thumbprint{text: &text}
 }
 
-// JWK returns the key as a JWK in the form that its thumbprint is the digest of: with the members
-// that the algorithm requires alone (RFC 7638 §3.2), in the order of their names and without white
-// space (§3.3), so that a key has one thumbprint, whatever else is said of it. Like the thumbprint
-// it identifies a device.
+// JWK returns the key as the JWK whose digest is its thumbprint: with the members that the
+// algorithm requires and no others (RFC 7638 §3.2), in the order of their names and without white
+// space (§3.3), so that a key has one thumbprint, whichever optional members came with it. Like
+// the thumbprint, the JWK identifies a device.
 func (p Public) JWK() string {
-	row := p.algorithm
-	members := []jwkMember{{memberType, row.keyType()}}
-	if row.curve() != "" {
-		members = append(members, jwkMember{memberCurve, row.curve()})
-	}
-	rest := row.public(*p.material)
-	for _, member := range row.publicMembers() {
-		members = append(members, jwkMember{member.name,
-			strict.EncodeBase64([]byte(rest[:member.size]))})
-		rest = rest[member.size:]
-	}
+	members := make([]jwkMember, 0, 4) // enough for P-256
+	members = appendType(members, p.algorithm)
+	members = appendPublic(members, p.algorithm, p.algorithm.public(*p.material))
 	slices.SortFunc(members, func(a, b jwkMember) int { return strings.Compare(a.name, b.name) })
-	canonical := make([]byte, 0, 192) // enough for two coordinates of P-256
-	for i, member := range members {
-		canonical = append(canonical, "{,"[min(i, 1)])
-		canonical = append(strict.AppendString(canonical, member.name), ':')
-		canonical = strict.AppendString(canonical, member.value)
-	}
-	return string(append(canonical, '}'))
+	return string(appendObject(make([]byte, 0, 192), members)) // 192: enough for P-256
 }
-
-// jwkMember is a member of a JWK that is a string.
-type jwkMember struct{ name, value string }

@@ -15,9 +15,9 @@ import (
 const Size = sha256.Size
 
 // Key is a key of HMAC-SHA256 (RFC 2104 §2). It holds the two states of SHA-256 from which every
-// MAC starts, as RFC 2104 §4 recommends. crypto/hmac keeps them too, but within one hash.Hash, which
-// one goroutine at a time can use; a Key never changes and is safe for concurrent use. The zero
-// value is not a key: every method panics.
+// MAC starts, as RFC 2104 §4 recommends. crypto/hmac keeps them too, but within one hash.Hash,
+// which one goroutine at a time can use; a Key never changes and is safe for concurrent use. The
+// zero value is not a key: every method panics.
 //
 // A Key is as secret as the bytes that it was made of. No format verb shows it: under a wrong verb,
 // fmt follows a pointer to a struct, but not one to an interface.

@@ -50,7 +50,8 @@ func Dimensions() []Dimension {
 	return []Dimension{ByAddress, ByNetwork, ByInstall, ByRenewal, ByRenewalAddress}
 }
 
-// String returns the name of the dimension in headers, logs and metrics; "unknown" if there is none.
+// String returns the name of the dimension in headers, logs and metrics; "unknown" if there is
+// none.
 func (d Dimension) String() string {
 	switch d {
 	case ByAddress:

@@ -96,8 +96,8 @@ func TestDecideRefusesAll(t *testing.T) {
 	}
 }
 
-// TestSpreadAddsShareOfWindow spreads waits over the window by installation, for the dimensions that
-// installations share.
+// TestSpreadAddsShareOfWindow spreads waits over the window by installation, for the dimensions
+// that installations share.
 func TestSpreadAddsShareOfWindow(t *testing.T) {
 	const wait = 7 * time.Second
 	shared := map[throttle.Dimension]bool{throttle.ByAddress: true, throttle.ByNetwork: true,
@@ -173,8 +173,8 @@ func TestDimensions(t *testing.T) {
 	assert.Equal(t, "unknown", throttle.Dimension(200).String())
 }
 
-// TestAddAndSettleDecideAlike shows that Add computes the same states as Check.State, and that Settle
-// decides as Decide does.
+// TestAddAndSettleDecideAlike shows that Add computes the same states as Check.State, and that
+// Settle decides as Decide does.
 func TestAddAndSettleDecideAlike(t *testing.T) {
 	check := func(limit int) throttle.Check {
 		return throttle.Check{Dimension: throttle.ByInstall, Limit: limit, Window: time.Minute}
