@@ -7,8 +7,8 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// Challenge is a Rejection of the kind failure.ProofNonceRequired, with the nonce that the next
-// proof needs in order to be accepted.
+// Challenge is a Rejection of the kind failure.ProofNonceRequired, with the nonce that the client
+// must put into its next proof.
 type Challenge struct {
 	*Rejection
 	Nonce string
@@ -17,7 +17,8 @@ type Challenge struct {
 // Unwrap returns the rejection.
 func (c *Challenge) Unwrap() error { return c.Rejection }
 
-// Challenge adds the nonce to a Rejection of that kind. Any other error is returned as it is.
+// Challenge returns err as a *Challenge with the nonce of now if it is a Rejection of the kind
+// failure.ProofNonceRequired. It returns any other error unchanged.
 func (n Nonces) Challenge(err error, now time.Time) error {
 	rejection, ok := errors.AsType[*Rejection](err)
 	if !ok || rejection.FailureKind() != failure.ProofNonceRequired {

@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/proof"
 )
 
-// TestChallenge checks that the nonce comes with the rejections that need one, and with no other
-// error, and that a challenge is the rejection still.
+// TestChallenge checks that the rejections that need a nonce get one, that no other error does, and
+// that a challenge wraps the rejection.
 func TestChallenge(t *testing.T) {
 	nonces := proof.NewNonces([]byte("a secret of the replicas"))
 	for _, reason := range proof.Reasons() {

@@ -1,6 +1,7 @@
 package proof
 
-// Seconds is seconds, and MaxSeconds maxSeconds.
+// Seconds exports seconds to tests.
 var Seconds = seconds
 
+// MaxSeconds exports maxSeconds to tests.
 const MaxSeconds int64 = maxSeconds

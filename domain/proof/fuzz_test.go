@@ -17,8 +17,8 @@ import (
 	"github.com/offload/sessiond/test/vectors"
 )
 
-// FuzzParse parses any text: Parse must not panic, and an accepted proof must be the only text of
-// its bytes.
+// FuzzParse parses any text: Parse must not panic, and no other text may encode the bytes of an
+// accepted proof.
 func FuzzParse(f *testing.F) {
 	for _, c := range vectors.DPoP().Cases {
 		for _, text := range c.DPoP {
@@ -32,7 +32,7 @@ func FuzzParse(f *testing.F) {
 }
 
 // FuzzSigned signs any header and claims with either key, because no fuzzer forges a signature, and
-// compares what is accepted with what the standard library reads.
+// compares the accepted proofs with what the standard library reads.
 func FuzzSigned(f *testing.F) {
 	for _, c := range vectors.DPoP().Cases {
 		for _, text := range c.DPoP {
@@ -51,7 +51,7 @@ func FuzzSigned(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, claims string) {
 		for _, d := range []device{okp, ec} {
-			// The header of the seed has another key, which has not signed.
+			// The header of a seed may hold the key of the other device, which has not signed.
 			checkParse(t, signed(header, claims, d.key))
 			text := signed(d.valid().header.json(), claims, d.key)
 			checkParse(t, text)
@@ -153,7 +153,7 @@ func checkParse(t *testing.T, text string) {
 	require.True(t, length >= 1 && length <= proof.MaxID)
 }
 
-// assertClaims checks that the claims of a proof that was accepted say what they must.
+// assertClaims checks that the claims of an accepted proof fit the request of the tests.
 func assertClaims(t *testing.T, text string) {
 	t.Helper()
 	var claims map[string]json.RawMessage
@@ -170,7 +170,7 @@ func assertClaims(t *testing.T, text string) {
 	}
 }
 
-// textOf returns a string that is one.
+// textOf returns the value of a JSON string. It fails if raw is anything else.
 func textOf(t *testing.T, raw json.RawMessage) string {
 	t.Helper()
 	raw = slices.Clone(raw)

@@ -99,12 +99,13 @@ func (d device) valid() draft {
 		{"htu", `"` + uri + `"`}, {"iat", "1771243200"}}}
 }
 
-// headed and claiming return the proof with a member changed or added.
+// headed returns the proof with a member of the header changed or added.
 func (d draft) headed(name, value string) draft {
 	d.header = d.header.with(name, value)
 	return d
 }
 
+// claiming returns the proof with a claim changed or added.
 func (d draft) claiming(name, value string) draft {
 	d.claims = d.claims.with(name, value)
 	return d
@@ -117,8 +118,13 @@ func (d draft) keyed(name, value string) draft {
 
 // withToken returns the proof for a request with that token.
 func (d draft) withToken(token string) draft {
+	return d.claiming("ath", `"`+digestOf(token)+`"`)
+}
+
+// digestOf returns the claim ath for a token (RFC 9449 §4.2).
+func digestOf(token string) string {
 	digest := sha256.Sum256([]byte(token))
-	return d.claiming("ath", `"`+encoded(string(digest[:]))+`"`)
+	return encoded(string(digest[:]))
 }
 
 func (d draft) text() string { return signed(d.header.json(), d.claims.json(), d.device.key) }
@@ -175,7 +181,7 @@ func installID(t testing.TB, text string) session.InstallID {
 	return id
 }
 
-// accepted are nonces, which are accepted at any time.
+// accepted lists nonces that are accepted at any time.
 type accepted []string
 
 func (a accepted) Accepts(nonce string, _ time.Time) bool { return slices.Contains(a, nonce) }

@@ -9,11 +9,13 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// NonceStep is how long the nonce that is given out stays the same.
+// NonceStep is how long Nonces.At returns the same nonce. Steps begin at multiples of NonceStep in
+// Unix time, so that replicas agree.
 const NonceStep = 60 * time.Second
 
-// The steps whose nonces are accepted, counted from the present one. The next one is accepted
-// because the clocks of replicas differ. Together they are the time for which a nonce is accepted.
+// The steps whose nonces are accepted, relative to the present one. That of the next step is
+// accepted because the clocks of replicas differ. A nonce is accepted for as long as these steps
+// last together.
 const (
 	firstStep = -2
 	lastStep  = 1
@@ -22,18 +24,19 @@ const (
 // nonceSize is the length of a nonce in bytes: enough that none can be guessed.
 const nonceSize = 16
 
-// purposeNonce is the purpose for which the key of nonces is derived.
+// purposeNonce is the info of RFC 5869 with which the key of nonces is derived.
 const purposeNonce = "sessiond proof nonce v1"
 
-// Acceptor says which nonces are accepted. Nonces implements it.
+// Acceptor decides which nonces are accepted. Nonces implements it.
 type Acceptor interface {
-	// Accepts reports whether a proof with that nonce is accepted at now, whatever its time.
+	// Accepts reports whether a proof with that nonce was made recently enough at now, whatever
+	// time the proof states.
 	Accepts(nonce string, now time.Time) bool
 }
 
-// Nonces are challenges for clients with wrong clocks: a proof with a recent one was made recently.
-// They are computed from the time and a key, so nothing is stored, and replicas with one key accept
-// each other's. The zero value accepts none and gives none out.
+// Nonces computes nonces for clients with wrong clocks: a proof with a recent nonce was made
+// recently. A nonce depends on the time and a key alone, so nothing is stored, and replicas with
+// the same key accept each other's. The zero value accepts no nonce, and At returns "".
 type Nonces struct{ key *mac.Key } // nil in the zero value
 
 // NewNonces returns the Nonces for a secret that replicas share, such as the digest key of the
@@ -43,7 +46,7 @@ func NewNonces(secret []byte) Nonces {
 	return Nonces{key: &key}
 }
 
-// At returns the nonce to give out at now.
+// At returns the nonce to send to a client at now.
 func (n Nonces) At(now time.Time) string {
 	if n.key == nil {
 		return ""
@@ -51,7 +54,7 @@ func (n Nonces) At(now time.Time) string {
 	return n.of(stepOf(now))
 }
 
-// Accepts implements Acceptor. Its time does not depend on where nonce is wrong.
+// Accepts implements Acceptor. Its running time does not depend on where nonce is wrong.
 func (n Nonces) Accepts(nonce string, now time.Time) bool {
 	if n.key == nil {
 		return false

@@ -51,8 +51,7 @@ func TestNoncesOfSteps(t *testing.T) {
 	assert.Len(t, seen, 1000)
 }
 
-// TestNonceIsNotAccepted tries what is no nonce.
-func TestNonceIsNotAccepted(t *testing.T) {
+func TestOtherTextsAreNotAcceptedAsNonces(t *testing.T) {
 	nonces := proof.NewNonces(digestKey)
 	nonce := nonces.At(noon)
 	other := proof.NewNonces([]byte("another key"))
@@ -67,8 +66,9 @@ func TestNonceIsNotAccepted(t *testing.T) {
 	assert.False(t, none.Accepts(nonce, noon))
 }
 
-// TestWrongClocks lets phones whose clocks are wrong by a day, both ways, use a nonce.
-func TestWrongClocks(t *testing.T) {
+// TestNonceMakesUpForWrongClock checks that a proof by a device whose clock is wrong, by up to a
+// day in both directions, is accepted with a recent nonce.
+func TestNonceMakesUpForWrongClock(t *testing.T) {
 	nonces := proof.NewNonces(digestKey)
 	for iat, want := range map[string]proof.Reason{
 		"1771156800": proof.ReasonStale, "1771329600": proof.ReasonFuture,
@@ -108,8 +108,7 @@ func TestProofIsAcceptedFor361Seconds(t *testing.T) {
 	require.Equal(t, 361, accepted)
 }
 
-// TestNoncesHideTheirKey formats them.
-func TestNoncesHideTheirKey(t *testing.T) {
+func TestFormattingNoncesHidesTheirKey(t *testing.T) {
 	nonces := proof.NewNonces(digestKey)
 	assert.Equal(t, "nonces nonces", fmt.Sprintf("%v %#v", nonces, nonces))
 }

@@ -12,15 +12,16 @@ import (
 	"github.com/offload/sessiond/domain/proof"
 )
 
-// attempt is the use of a token, to which the steps of the test are applied.
+// attempt is the use of a token on a protected path, which the steps of the test change.
 type attempt struct {
 	draft
-	forged       bool
-	tail         string
-	twice, none  bool
-	target       proof.Target
-	bound, ownID bool
-	bearer       bool
+	forged      bool   // the signature is that of another text
+	tail        string // appended to the proof
+	twice, none bool   // the proof is presented twice, or not at all
+	target      proof.Target
+	bound       bool // the token is bound to a key
+	ownID       bool // the install id is the thumbprint of the device's key
+	bearer      bool // the token has the scheme Bearer
 }
 
 func (a attempt) reason(t *testing.T) proof.Reason {
@@ -46,8 +47,8 @@ func (a attempt) reason(t *testing.T) proof.Reason {
 	return reasonOf(t, p.Access(a.bound, installID(t, id)))
 }
 
-// TestOrderOfChecks makes one check after the other fail, starting with the last one, and keeps
-// every earlier flaw: the reason must always be that of the newest flaw, whose check comes first.
+// TestOrderOfChecks makes one check after the other fail, from the last check to the first, and
+// keeps every earlier flaw: the reason must always be that of the newest flaw.
 func TestOrderOfChecks(t *testing.T) {
 	set := func(change func(draft) draft) func(*attempt) {
 		return func(a *attempt) { a.draft = change(a.draft) }
@@ -109,7 +110,7 @@ func TestOrderOfChecks(t *testing.T) {
 	}
 }
 
-// TestKinds pins what a client is told of each reason, at either place.
+// TestKinds pins the kind of each reason, for requests to issue and for protected paths.
 func TestKinds(t *testing.T) {
 	for _, reason := range proof.Reasons() {
 		issue, protected := failure.InvalidProof, failure.InvalidProof

@@ -10,11 +10,11 @@ import (
 	"github.com/offload/sessiond/domain/proof"
 )
 
-// hostile are members of a proof as a hostile client sends them, and what becomes of the proof.
+// hostile lists changes of a valid proof as a hostile client makes them.
 var hostile = []struct {
 	name string
 	make func(draft) draft
-	want proof.Reason
+	want proof.Reason // "" if the proof is accepted
 }{
 	{"nothing odd", func(d draft) draft { return d }, ""},
 
@@ -140,7 +140,7 @@ func claim(name, value string) func(draft) draft {
 	return func(d draft) draft { return d.claiming(name, value) }
 }
 
-// manyNames returns n members with names of their own.
+// manyNames returns n members with different names.
 func manyNames(n int) string {
 	var names []string
 	for i := range n {
@@ -149,7 +149,7 @@ func manyNames(n int) string {
 	return strings.Join(names, ",")
 }
 
-// TestHostileProofs signs each of them, so that all that is odd is judged by itself.
+// TestHostileProofs signs each changed proof, so that the signature never hides the change.
 func TestHostileProofs(t *testing.T) {
 	for name, d := range map[string]device{"OKP": okp, "EC": ec} {
 		for _, c := range hostile {
@@ -160,7 +160,7 @@ func TestHostileProofs(t *testing.T) {
 	}
 }
 
-// TestKeyOfAnotherDevice puts the key of one device into the proof of another.
+// TestKeyOfAnotherDevice puts the key of another device into a proof.
 func TestKeyOfAnotherDevice(t *testing.T) {
 	for _, pair := range [][2]device{{okp, ec}, {ec, okp}} {
 		d := pair[0].valid().headed("jwk", pair[1].jwk.json())
@@ -170,8 +170,9 @@ func TestKeyOfAnotherDevice(t *testing.T) {
 	}
 }
 
-// TestEnvelopes changes a valid proof as a whole.
-func TestEnvelopes(t *testing.T) {
+// TestParseRejectsMalformedHeaders changes the encoding of a valid proof, and the number of
+// headers.
+func TestParseRejectsMalformedHeaders(t *testing.T) {
 	text := ec.valid().text()
 	segments := strings.Split(text, ".")
 	for name, c := range map[string]struct {
@@ -213,18 +214,17 @@ func TestEnvelopes(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRSAKey takes a key of a kind that no algorithm has.
-func TestRSAKey(t *testing.T) {
+// TestRSAKeyIsRejected presents a key of a type that no algorithm has.
+func TestRSAKeyIsRejected(t *testing.T) {
 	rsa := members{{"kty", `"RSA"`}, {"n", `"` + strings.Repeat("A", 342) + `"`}, {"e", `"AQAB"`}}
 	assert.Equal(t, proof.ReasonKey, judged(t, ec.valid().headed("jwk", rsa.json())))
 	assert.Equal(t, proof.ReasonPrivateKey,
 		judged(t, ec.valid().headed("jwk", rsa.with("d", `"AA"`).json())))
 }
 
-// TestPointNotOnTheCurve moves a coordinate.
-func TestPointNotOnTheCurve(t *testing.T) {
+func TestPointNotOnTheCurveIsRejected(t *testing.T) {
 	y := ec.jwk[3][1]
-	assert.Equal(t, "y", ec.jwk[3][0])
+	require.Equal(t, "y", ec.jwk[3][0])
 	moved := strings.Replace(y, y[1:2], map[bool]string{true: "B", false: "A"}[y[1] == 'A'], 1)
 	assert.Equal(t, proof.ReasonKey, judged(t, ec.valid().keyed("y", moved)))
 	zeros := `"` + encoded(strings.Repeat("\x00", 32)) + `"`

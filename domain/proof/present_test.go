@@ -13,9 +13,9 @@ import (
 	"github.com/offload/sessiond/domain/session"
 )
 
-// TestIssueWithToken judges ath for a token with the scheme DPoP alone, whatever the token is good
-// for.
-func TestIssueWithToken(t *testing.T) {
+// TestIssueRequiresDigestOfDPoPToken checks that ath is compared with a token of the scheme DPoP,
+// and ignored without a token or with one of the scheme Bearer.
+func TestIssueRequiresDigestOfDPoPToken(t *testing.T) {
 	for name, c := range map[string]struct {
 		draft  draft
 		token  string
@@ -26,8 +26,8 @@ func TestIssueWithToken(t *testing.T) {
 		"renewal with a proof without it": {ec.valid(), access, false, proof.ReasonNoToken},
 		"another token's": {ec.valid().withToken("another"), access, false,
 			proof.ReasonToken},
-		"in upper case": {ec.valid().claiming("ath", `"`+strings.ToUpper("abc")+`"`), access,
-			false, proof.ReasonToken},
+		"in upper case": {ec.valid().claiming("ath", `"`+strings.ToUpper(digestOf(access))+`"`),
+			access, false, proof.ReasonToken},
 		"empty":            {ec.valid().claiming("ath", `""`), access, false, proof.ReasonToken},
 		"a bearer token":   {ec.valid(), access, true, ""},
 		"a bearer's hash":  {ec.valid().withToken("another"), access, true, ""},
@@ -41,8 +41,8 @@ func TestIssueWithToken(t *testing.T) {
 	}
 }
 
-// TestIssueWithoutProof lets bearer sessions be issued where no proof is required, and not to ids
-// in the form of a thumbprint.
+// TestIssueWithoutProof checks that bearer sessions are issued only where no proof is required, and
+// never for ids in the form of a thumbprint.
 func TestIssueWithoutProof(t *testing.T) {
 	p := presented()
 	for id, want := range map[string][2]proof.Reason{
@@ -73,8 +73,8 @@ func TestIssueWithoutProof(t *testing.T) {
 	}
 }
 
-// TestAccess uses tokens of both kinds with both schemes, with the right proof, with another
-// device's and with none.
+// TestAccess uses bound and unbound tokens with both schemes: with the right proof, with that of
+// another device, and with none.
 func TestAccess(t *testing.T) {
 	own, others := ec.valid().withToken(access).text(), okp.valid().withToken(access).text()
 	for _, c := range []struct {
@@ -121,8 +121,8 @@ func TestProofIsNeverShown(t *testing.T) {
 	assertKeyHidden(t, &struct{ p *proof.Proof }{&read})
 }
 
-// assertKeyHidden checks that no verb shows whose key it is, even a verb that is wrong for the
-// value, or for an unexported field, for which fmt calls no method.
+// assertKeyHidden checks that no verb shows the thumbprint of the key, including verbs that are
+// wrong for the value, and unexported fields, whose methods fmt does not call.
 func assertKeyHidden(t *testing.T, value any) {
 	t.Helper()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%z"} {

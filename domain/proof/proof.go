@@ -18,14 +18,14 @@ const (
 	MaxID = 128
 )
 
-// Proof is a proof whose signature has been verified. Whether it is one for a certain request is up
-// to check. The zero value is no proof.
+// Proof is a proof whose signature has been verified. Presented decides whether it is valid for a
+// request. The zero value is not a proof.
 type Proof struct {
 	key         keys.Thumbprint
 	id          string
 	method, uri string
 	issuedAt    int64 // Unix seconds
-	expires     int64 // Unix seconds; math.MaxInt64 if the proof does not say
+	expires     int64 // Unix seconds; math.MaxInt64 if the proof has no exp
 	nonce, ath  optional
 }
 
@@ -38,9 +38,10 @@ type optional struct {
 // Key returns the thumbprint of the key that signed the proof.
 func (p Proof) Key() keys.Thumbprint { return p.key }
 
-// ReplaySubject returns what a proof is remembered by: the key and the id, which the key's owner
-// must not use twice. Bytes of the proof are not: there is a second signature to each of ECDSA. It
-// identifies a device, so a storage is given a digest of it.
+// ReplaySubject returns the text by which a proof is remembered: the thumbprint of the key, and the
+// id, which the client must not use twice. The bytes of the proof would not do: from each ECDSA
+// signature anyone can compute a second one. The text identifies a device, so storages receive only
+// a digest of it.
 func (p Proof) ReplaySubject() string { return p.key.Text() + "\x00" + p.id }
 
 // String implements fmt.Stringer. It reveals nothing of the proof.
@@ -50,8 +51,8 @@ func (Proof) String() string { return "[proof]" }
 func (Proof) GoString() string { return "[proof]" }
 
 // Parse reads a proof from the values of the DPoP headers of a request, one for each header line,
-// and verifies its signature. It makes the checks from missing to jti, and fails with a Rejection.
-// The work is bounded by MaxHeader.
+// and verifies its signature. It makes the checks from missing to jti, and fails with a *Rejection.
+// MaxHeader bounds the work.
 func Parse(values []string) (Proof, error) {
 	switch {
 	case len(values) == 0:
@@ -75,8 +76,8 @@ func Parse(values []string) (Proof, error) {
 	return p.readClaims(key)
 }
 
-// The members of the header and the claims (RFC 9449 §4.2; exp: RFC 7519 §4.1.4), in the order of
-// the fields below. Whatever else a proof has is ignored.
+// The members of the header and the claims (RFC 9449 §4.2; exp: RFC 7519 §4.1.4), as indexes of
+// headerFields and claimFields. Any other member is ignored.
 const (
 	headerType = iota
 	headerAlgorithm
@@ -112,11 +113,11 @@ type parts struct {
 	signature []byte
 }
 
-// split reports whether text is well formed.
+// split sets p to the parts of text. It reports whether text is well formed.
 func (p *parts) split(text string) bool {
 	first, rest, _ := strings.Cut(text, ".")
 	second, third, _ := strings.Cut(rest, ".")
-	if third == "" { // the others cannot be JSON if they are empty
+	if third == "" { // first and second are refused below if they are empty: they are no JSON
 		return false
 	}
 	var err error
@@ -128,7 +129,8 @@ func (p *parts) split(text string) bool {
 		readObject(second, claimFields, p.claims[:])
 }
 
-// readObject finds the fields of a JSON object in base64url. It reports whether segment is one.
+// readObject finds the fields of a JSON object in base64url. It reports whether segment is such an
+// object, without a repeated name.
 func readObject(segment string, fields *strict.Fields, found []strict.Found) bool {
 	text, err := strict.DecodeBase64(segment)
 	if err != nil {
@@ -193,7 +195,8 @@ func (p *parts) readClaims(key keys.Public) (Proof, error) {
 // given reports whether a field is in its object.
 func given(f strict.Found) bool { return f.Raw() != "" }
 
-// optionalText returns the text of a claim that may be absent; ok is false if it is no text.
+// optionalText returns the text of a claim that may be absent; ok is false if the claim is not a
+// string.
 func optionalText(f strict.Found) (value optional, ok bool) {
 	if !given(f) {
 		return optional{}, true

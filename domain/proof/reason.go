@@ -2,7 +2,7 @@ package proof
 
 import "github.com/offload/sessiond/domain/failure"
 
-// Reason is why a proof was rejected: a word for telemetry, never shown to the client.
+// Reason is why a proof was rejected: a word for telemetry, which clients never see.
 type Reason string
 
 // The reasons, in the order of the checks.
@@ -33,9 +33,9 @@ const (
 	ReasonReplayed   Reason = "replayed"
 )
 
-// Reasons returns every reason, in the order of the checks. A key is missing (ReasonKey) before it
-// is found to be private (ReasonPrivateKey), and anything else is wrong with it afterwards
-// (ReasonKey again).
+// Reasons returns every reason, in the order of the checks. ReasonKey is listed once for its two
+// checks: that there is a key comes before the check of ReasonPrivateKey, that it is valid after
+// it.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonDowngrade, ReasonMissing, ReasonMultiple, ReasonTooLarge, ReasonMalformed, ReasonType,
@@ -45,19 +45,19 @@ func Reasons() []Reason {
 	}
 }
 
-// Rejection is a proof that was not accepted, or one that is missing. Its kind is
+// Rejection is the error for a proof that was not accepted, or that is missing. Its kind is
 // failure.InvalidProof, failure.ProofNonceRequired or failure.InvalidToken.
 type Rejection struct {
 	Reason Reason
-	// Access is true on a protected path, where a token that is not the key's is an invalid token.
-	// Elsewhere the proof is invalid.
+	// Access is true on a protected path, where a token that is not bound to the key of the proof
+	// is an invalid token. For a request to issue, the proof is invalid.
 	Access bool
 }
 
 // Error implements error. It names the reason.
 func (r *Rejection) Error() string { return "proof rejected: " + string(r.Reason) }
 
-// FailureKind implements failure.Kinded. It returns what the client may know of the reason.
+// FailureKind implements failure.Kinded. It returns as much as the client may know of the reason.
 func (r *Rejection) FailureKind() failure.Kind {
 	switch r.Reason { //nolint:exhaustive // every other reason has the same kind, by contract.
 	case ReasonNonce, ReasonStale, ReasonFuture:

@@ -2,11 +2,11 @@ package proof
 
 import "strings"
 
-// maxSeconds is the largest magnitude of an instant that is told apart: far beyond the range of
-// clocks, and so small that ten times as much does not overflow.
+// maxSeconds is the largest magnitude that seconds returns: far beyond the range of clocks, and so
+// small that ten times as much does not overflow an int64.
 const maxSeconds = 1 << 59
 
-// seconds returns the integer part of a JSON number (RFC 7519 §2 allows fractions), between
+// seconds returns the integer part of a JSON number (RFC 7519 §2 allows fractions), limited to
 // -maxSeconds and maxSeconds. It is exact: a float64 would round 1.99999999999999999 up.
 func seconds(number string) int64 {
 	number, negative := strings.CutPrefix(number, "-")
@@ -16,7 +16,7 @@ func seconds(number string) int64 {
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	n := int64(0)
-	// The integer part is the digits before the point, which the exponent moves.
+	// The exponent moves the point; the integer part is the digits before it.
 	for i := range len(whole) + exponent {
 		digit := byte('0')
 		switch {
@@ -38,7 +38,8 @@ func seconds(number string) int64 {
 	return n
 }
 
-// maxExponent is more than a number has digits, so that a larger exponent makes no difference.
+// maxExponent is more than a number in a header can have digits, so that a larger exponent makes no
+// difference.
 const maxExponent = 2 * MaxHeader
 
 // exponentOf returns the value of the exponent of a JSON number, between -maxExponent and

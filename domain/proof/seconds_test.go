@@ -12,7 +12,8 @@ import (
 	"github.com/offload/sessiond/domain/proof"
 )
 
-// TestSeconds cuts fractions, toward zero, and keeps what is out of range at the end of the range.
+// TestSeconds checks that fractions are cut off, toward zero, and that numbers out of range give
+// the end of the range.
 func TestSeconds(t *testing.T) {
 	for number, want := range map[string]int64{
 		"0": 0, "-0": 0, "1": 1, "-1": -1, "1790000000": 1790000000,

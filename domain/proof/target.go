@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Target is what a proof must be for: the method of a request, its path, and the origins under
-// which a client may have sent it. The zero value is a target that is not known, for which no proof
-// is good (ReasonForwarded).
+// Target is the request that a proof must be for: its method, its path, and the origins to which a
+// client may have sent it. The zero value is an unknown request, for which every proof is rejected
+// (ReasonForwarded).
 type Target struct {
 	method  string
-	path    string // in normal form; "" if the path has none, so that no proof is for it
+	path    string // in normal form; "" if it has no normal form, so that no proof fits
 	origins []Origin
 }
 
 // NewTarget returns the target of a request with that method to that absolute URI, for callers that
-// know both, such as a service that verifies sessions itself. No proof is good for a URI that has
-// no normal form.
+// know both, such as a service that verifies sessions itself. If the URI has no normal form, every
+// proof is rejected.
 func NewTarget(method, uri string) Target {
 	origin, path, ok := split(uri)
 	if !ok {
@@ -25,17 +25,16 @@ func NewTarget(method, uri string) Target {
 	return Target{method: method, path: path, origins: []Origin{origin}}
 }
 
-// Request is what a request says of its method and its URI, by itself and by the headers that a
-// proxy has added.
+// Request is what is known of the method and the URI of a request: from the request itself, and
+// from the headers that a proxy added.
 type Request struct {
 	Method string
 	// URI is the path and the query as the client sent them (the origin form of RFC 9112 §3.2.1).
 	URI  string
 	Host string
-	// TLS reports whether the request came by TLS to this process.
+	// TLS reports whether this process received the request over TLS.
 	TLS bool
-	// Trusted reports whether the peer is a proxy whose headers count. Forwarded is ignored
-	// otherwise.
+	// Trusted reports whether the peer is a trusted proxy. Forwarded is ignored otherwise.
 	Trusted   bool
 	Forwarded Forwarded
 }
@@ -43,12 +42,11 @@ type Request struct {
 // Forwarded are the values of the X-Forwarded headers, one for each header line.
 type Forwarded struct{ Method, Proto, Host, URI []string }
 
-// Target returns the target of a request that is for the service itself: its own method and path,
-// under any of the public origins. If there are none, the origin is that of the request: the scheme
-// of its connection and its host, or what a trusted proxy says of either.
+// Target returns the target of a request to the service itself: its own method and path, under any
+// of the public origins. If there are none, the origin is that of the request: the scheme of its
+// connection and its host, each replaced by what a trusted proxy states.
 func (r Request) Target(public []Origin) Target {
-	target := Target{method: r.Method, origins: public}
-	target.path = sentPath(r.URI)
+	target := Target{method: r.Method, path: sentPath(r.URI), origins: public}
 	if len(public) > 0 {
 		return target
 	}
@@ -57,7 +55,7 @@ func (r Request) Target(public []Origin) Target {
 		scheme = "https"
 	}
 	if r.Trusted {
-		// Values that are not single make no origin.
+		// More than one value becomes "", which is neither a scheme nor a host.
 		if len(r.Forwarded.Proto) > 0 {
 			scheme, _ = single(r.Forwarded.Proto)
 		}
@@ -71,14 +69,19 @@ func (r Request) Target(public []Origin) Target {
 	return target
 }
 
-// Original returns the target of the request that a proxy asks about at the path verify. If the
-// path asked is verify, the headers say what it was, each exactly once. If it is below, as Envoy
-// asks, the method, the host and the rest of the path are the request's own, X-Forwarded-Proto is
-// the scheme, and headers that contradict this form are an error. The zero Target means that the
-// original request is not known: also if its origin is not one of the public ones, where there are
-// any, because a proxy may serve other hosts by default.
+// Original returns the target of the request that a trusted proxy asks about with a sub-request to
+// the path verify. There are two forms of sub-requests:
 //
-// Anyone else than a trusted proxy can only ask about its own request.
+//   - to verify itself: the X-Forwarded headers describe the original request, each exactly once;
+//   - to a path below it, as Envoy sends them: method, host and the rest of the path are those of
+//     the original request, and X-Forwarded-Proto is its scheme. X-Forwarded-Method and
+//     X-Forwarded-Uri must not be present.
+//
+// Original returns the zero Target if the sub-request has neither form, or if there are public
+// origins and that of the original request is not among them: a proxy may serve other hosts by
+// default.
+//
+// A peer that is not a trusted proxy can only ask about its own request, whose target is returned.
 func (r Request) Original(verify string, public []Origin) Target {
 	path, _, _ := strings.Cut(r.URI, "?")
 	rest, below := strings.CutPrefix(r.URI, verify)
@@ -102,14 +105,13 @@ func (r Request) Original(verify string, public []Origin) Target {
 		len(public) > 0 && !slices.Contains(public, origin) {
 		return Target{}
 	}
-	target := Target{method: method, origins: []Origin{origin}}
-	target.path = sentPath(uri)
-	return target
+	return Target{method: method, path: sentPath(uri), origins: []Origin{origin}}
 }
 
-// sentPath returns the path of the URI that a client sent, in normal form; empty if it has none, or
-// has a fragment, which clients do not send (RFC 9112 §3.2.1): servers take # for a part of the
-// path, so a captured proof for one path would be good for every other that begins like it.
+// sentPath returns the path of the URI that a client sent, in normal form; "" if it has no normal
+// form or has a fragment, which clients do not send (RFC 9112 §3.2.1). Servers take # for a part
+// of the path: if the fragment were cut off here, a captured proof for /x would be accepted for
+// every path that begins with /x#.
 func sentPath(uri string) string {
 	sent, _, _ := strings.Cut(uri, "?")
 	if strings.Contains(sent, "#") {
@@ -127,7 +129,7 @@ func single(values []string) (value string, ok bool) {
 	return values[0], true
 }
 
-// isMethod reports whether text is a method (RFC 9110 §5.6.2), and not a list of two.
+// isMethod reports whether text is a method: a token (RFC 9110 §5.6.2, §9.1), and so not a list.
 func isMethod(text string) bool {
 	for _, c := range []byte(text) {
 		switch {
@@ -140,7 +142,7 @@ func isMethod(text string) bool {
 	return text != ""
 }
 
-// includes reports whether uri is the target's.
+// includes reports whether uri is the target's URI under one of its origins.
 func (t Target) includes(uri string) bool {
 	origin, path, ok := split(uri)
 	return ok && path == t.path && slices.Contains(t.origins, origin)

@@ -18,7 +18,8 @@ func judgedFor(t *testing.T, target proof.Target, htm, htu string) proof.Reason 
 	return issued(t, p, ec.thumbprint())
 }
 
-// TestOwnTarget takes the public origins if there are any, and otherwise that of the request.
+// TestOwnTarget checks that a target has the public origins if there are any, and otherwise that of
+// the request.
 func TestOwnTarget(t *testing.T) {
 	const path = "/v1/sessions/anonymous"
 	public := origins(t, "https://a.example", "https://b.example:8443")
@@ -86,7 +87,8 @@ func TestOwnTarget(t *testing.T) {
 	assert.Equal(t, proof.ReasonURI, judgedFor(t, clear.Target(nil), "POST", "http://a b"+path))
 }
 
-// TestOriginalTarget asks as proxies do, and as those do who would like to be one.
+// TestOriginalTarget sends sub-requests as trusted proxies do, and as attackers would. Those named
+// "told" have the headers of X-Forwarded; those named "Envoy" have the path below verify.
 func TestOriginalTarget(t *testing.T) {
 	public := origins(t, "https://app.example")
 	told := func(change func(*proof.Request)) proof.Request {
@@ -224,7 +226,7 @@ func TestOriginalTarget(t *testing.T) {
 	assert.Equal(t, proof.ReasonForwarded, judgedFor(t, proof.Target{}, "PUT", "https://a.example"))
 }
 
-// TestNewTarget takes a URI as a whole.
+// TestNewTarget checks that the target of an absolute URI is compared in normal form.
 func TestNewTarget(t *testing.T) {
 	target := proof.NewTarget("GET", "HTTPS://A.example:443/%7Ex?q#f")
 	assert.Empty(t, judgedFor(t, target, "GET", "https://a.example/~x"))

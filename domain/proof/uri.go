@@ -9,12 +9,12 @@ import (
 // Normalize returns the form in which the URIs of requests are compared (RFC 3986 §6.2.2 and
 // §6.2.3): without query and fragment, scheme and host in lower case, without the default port,
 // with / for an empty path, with %XX decoded where it stands for an unreserved character and in
-// upper case elsewhere, and without dot segments. Nothing else is the same: no slash is added,
-// removed or merged, and the case of a path counts. The result is its own normal form.
+// upper case elsewhere, and without dot segments. Nothing else is changed: no slash is added,
+// removed or merged, and the case of a path counts. A normal form is its own normal form.
 //
-// ok is false for what is no absolute http or https URI that a client sends: one with user
-// information, with characters that are not ASCII, or with white space, a control character, a
-// backslash or an incomplete %XX before the query.
+// ok is false if uri is not an absolute http or https URI as clients send it. It then has user
+// information or, before the query, characters that are not ASCII, white space, a control
+// character, a backslash or an incomplete %XX.
 func Normalize(uri string) (normal string, ok bool) {
 	origin, path, ok := split(uri)
 	if !ok {
@@ -23,7 +23,7 @@ func Normalize(uri string) (normal string, ok bool) {
 	return origin.text + path, true
 }
 
-// split returns the two parts of Normalize.
+// split returns the origin and the path of uri in normal form. ok is false as for Normalize.
 func split(uri string) (origin Origin, path string, ok bool) {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	if !ok {
@@ -40,7 +40,8 @@ func split(uri string) (origin Origin, path string, ok bool) {
 	return origin, path, ok
 }
 
-// Origin is an origin (RFC 6454 §4) of http or https in normal form. The zero value is none.
+// Origin is an origin (RFC 6454 §4) of http or https in normal form. The zero value is not an
+// origin.
 type Origin struct{ text string }
 
 // ParseOrigin parses scheme://host or scheme://host:port, with nothing behind it; ok is false for
@@ -56,8 +57,8 @@ func ParseOrigin(text string) (o Origin, ok bool) {
 // String returns the origin in normal form.
 func (o Origin) String() string { return o.text }
 
-// newOrigin returns the origin of a scheme and an authority: a host, and a port that may be left
-// out.
+// newOrigin returns the origin of a scheme and an authority, which is a host and, optionally, a
+// port.
 func newOrigin(scheme, authority string) (o Origin, ok bool) {
 	scheme = strings.ToLower(scheme)
 	defaultPort := ""
@@ -73,7 +74,7 @@ func newOrigin(scheme, authority string) (o Origin, ok bool) {
 	if !ok {
 		return Origin{}, false
 	}
-	if !isASCII(authority) { // of which some in lower case are letters of ASCII
+	if !isASCII(authority) { // before ToLower, which maps U+212A (Kelvin sign) to k
 		return Origin{}, false
 	}
 	host, port, hasPort := cutPort(strings.ToLower(authority))
@@ -96,7 +97,7 @@ func cutPort(authority string) (host, port string, hasPort bool) {
 }
 
 // isHost reports whether text, in lower case, is a name of unreserved characters or an address of
-// IPv6 in brackets. That leaves out user information, and what no name in use has.
+// IPv6 in brackets. Names in use have no other characters, and user information would have them.
 func isHost(text string) bool {
 	if inner, ok := strings.CutPrefix(text, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
@@ -111,7 +112,7 @@ func isHost(text string) bool {
 	return text != ""
 }
 
-// isASCII reports whether text has characters of ASCII only.
+// isASCII reports whether text consists of ASCII characters.
 func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(c rune) bool { return c >= utf8.RuneSelf }) < 0
 }
@@ -126,8 +127,9 @@ func isPort(text string) bool {
 	return len(text) >= 1 && len(text) <= 5
 }
 
-// normalizePath returns the path of what follows the authority of a URI, in normal form. ok is
-// false if it begins with neither /, a query nor a fragment, or has characters that no URI has.
+// normalizePath returns the path in text, the part of a URI behind the authority, in normal form.
+// ok is false if text begins with neither /, a query nor a fragment, or has characters that no path
+// has.
 func normalizePath(text string) (path string, ok bool) {
 	if end := strings.IndexAny(text, "?#"); end >= 0 {
 		text = text[:end]

@@ -3,6 +3,7 @@ package proof_test
 import (
 	"net"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/offload/sessiond/domain/proof"
 )
 
-// normalForms are URIs with their normal forms; "" for those that have none.
+// normalForms maps URIs to their normal forms; "" for those that have none.
 var normalForms = map[string]string{
 	"https://a.example":                        "https://a.example/",
 	"https://a.example/":                       "https://a.example/",
@@ -83,8 +84,8 @@ func TestNormalForms(t *testing.T) {
 	}
 }
 
-// TestOrigins parses origins, with nothing behind them.
-func TestOrigins(t *testing.T) {
+// TestParseOrigin parses origins, and texts with something behind an origin.
+func TestParseOrigin(t *testing.T) {
 	for text, want := range map[string]string{
 		"https://A.example": "https://a.example", "HTTPS://a.example:443": "https://a.example",
 		"http://a.example:8080": "http://a.example:8080", "http://[::1]:80": "http://[::1]",
@@ -104,8 +105,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// FuzzNormalize compares with the algorithms as RFC 3986 writes them down, and checks that a normal
-// form is its own, and that what does not count does not count.
+// FuzzNormalize compares with the algorithms as RFC 3986 states them, and checks that a normal form
+// is its own normal form, and that query and fragment make no difference.
 func FuzzNormalize(f *testing.F) {
 	for uri := range normalForms {
 		f.Add(uri)
@@ -138,6 +139,8 @@ var (
 	grammar   = regexp.MustCompile(`^([hH][tT][tT][pP][sS]?)://([^/?#]+)((?:/[^?#]*)?)(?:[?#](?s:.*))?$`)
 	encoding  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
 	authority = regexp.MustCompile(`^(?:[A-Za-z0-9._~-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$`)
+	// unreserved is an unreserved character (RFC 3986 §2.3).
+	unreserved = regexp.MustCompile(`^[A-Za-z0-9._~-]$`)
 )
 
 // reference is Normalize by regular expressions and by the steps of RFC 3986, §5.2.4.
@@ -168,12 +171,9 @@ func referenceDecode(text string) (string, bool) {
 		return "", false
 	}
 	return encoding.ReplaceAllStringFunc(text, func(one string) string {
-		decoded := regexp.MustCompile(`^[A-Za-z0-9._~-]$`)
-		for c := range 256 {
-			if strings.EqualFold(one, "%"+strings.ToUpper(hex2(byte(c)))) &&
-				decoded.MatchString(string(rune(c))) {
-				return string(rune(c))
-			}
+		c, err := strconv.ParseUint(one[1:], 16, 8)
+		if err == nil && unreserved.MatchString(string(rune(c))) {
+			return string(rune(c))
 		}
 		return strings.ToUpper(one)
 	}), true
@@ -184,11 +184,6 @@ func referenceIPv6(authority string) bool {
 	inner, _, _ := strings.Cut(authority[1:], "]")
 	address := net.ParseIP(inner)
 	return address != nil && strings.Contains(inner, ":")
-}
-
-func hex2(c byte) string {
-	const digits = "0123456789abcdef"
-	return string([]byte{digits[c>>4], digits[c&15]})
 }
 
 // referenceDots is remove_dot_segments, word for word.

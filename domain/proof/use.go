@@ -6,11 +6,12 @@ import (
 )
 
 // Use judges the use of a session on a protected path. The claims are those of a token that has
-// passed its checks but the last (token.Read), which Use makes: a bound token as Bearer is found
-// before it, so that such a token is never called expired, which would say that all else is right.
-// Use fails with a Rejection, or with a token.Rejection if the session has expired.
+// passed all checks of token.Read, so Use checks the expiry, which is the last check of a token. It
+// first rejects a bound token that is presented as Bearer: such a token must not be called expired,
+// which would say that all else is right. Use fails with a *Rejection, or with a *token.Rejection
+// if the session has expired.
 func (p Presented) Use(claims session.Claims) error {
-	if err := p.downgrade(claims.Bound); err != nil {
+	if err := p.checkDowngrade(claims.Bound); err != nil {
 		return err
 	}
 	if err := token.CheckExpiry(claims, p.Now); err != nil {

@@ -17,7 +17,8 @@ import (
 // anInstallID is the install id of tokens that are bound to no key.
 const anInstallID = "3f2b8f0a-7f0e-4d52-9a39-0b6f5b1f7b11"
 
-// outcome returns what a request with the token, or without one, comes to.
+// outcome returns the result of a request with that token: of Access, or of Issue if there is no
+// token.
 func outcome(t *testing.T, p proof.Presented, token vectors.ProofToken) (proof.Proof, error) {
 	t.Helper()
 	if token.Scheme == "" {
@@ -81,11 +82,11 @@ func TestVectors(t *testing.T) {
 	assert.Equal(t, 3, rfc, "RFC 9449's own examples")
 }
 
-// TestVectorsOfReplays keeps what was accepted as a storage does.
+// TestVectorsOfReplays remembers accepted proofs as a storage does.
 func TestVectorsOfReplays(t *testing.T) {
 	all := vectors.DPoP()
 	require.Len(t, all.Sequences, 7)
-	const kept = 361 * time.Second // of the vectors; Memory is longer
+	const kept = 361 * time.Second // what the vectors assume; Memory is longer
 	for _, sequence := range all.Sequences {
 		t.Run(sequence.Name, func(t *testing.T) {
 			memory := map[string]time.Time{}
@@ -107,8 +108,8 @@ func TestVectorsOfReplays(t *testing.T) {
 	}
 }
 
-// TestVectorsOfForwardedRequests runs the cases without public origins, with those of the cases,
-// and with others, of which none is that of a request which a proxy asks about.
+// TestVectorsOfForwardedRequests runs the cases without public origins, with the origins of the
+// cases, and with another one, for which every request that a proxy asks about is unknown.
 func TestVectorsOfForwardedRequests(t *testing.T) {
 	all := vectors.DPoP()
 	require.Len(t, all.Forwarded, 10)
@@ -141,7 +142,7 @@ func TestVectorsOfForwardedRequests(t *testing.T) {
 	}
 }
 
-// TestVectorsOfInstallIDs runs the cases where sessions may be bound, and where they must be.
+// TestVectorsOfInstallIDs runs the cases with binding accepted and with binding required.
 func TestVectorsOfInstallIDs(t *testing.T) {
 	all := vectors.DPoP()
 	require.Len(t, all.InstallIDs, 7)
@@ -176,7 +177,8 @@ func TestVectorsOfInstallIDs(t *testing.T) {
 	}
 }
 
-// issueWord returns bound, unbound, or the reason.
+// issueWord returns the outcome of Issue as the vectors name it: bound, unbound, or the reason of
+// the rejection.
 func issueWord(t *testing.T, p proof.Presented, id session.InstallID,
 	binding session.Binding) string {
 	t.Helper()
