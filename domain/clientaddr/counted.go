@@ -2,16 +2,16 @@ package clientaddr
 
 import "net/netip"
 
-// The prefix lengths of a network, which the address of one client lies in. They are what one
-// holder of many addresses commonly has.
+// The prefix lengths of a network (see Network): the usual size of what one holder of many
+// addresses has.
 const (
 	networkBits4 = 24
 	networkBits6 = 48
 )
 
-// Truncate returns the part of addr that identifies one client: an IPv4 address as it is, also if
-// it is embedded in an IPv6 address; an IPv6 address truncated to its first bits (32 to 128),
-// because one customer holds all addresses below that prefix.
+// Truncate returns the part of addr that identifies one client: a whole IPv4 address, even if it is
+// embedded in an IPv6 address; of an IPv6 address, its first bits bits (32 to 128), because one
+// customer holds all addresses below that prefix.
 func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	addr = counted(addr)
 	if addr.Is4() {
@@ -20,10 +20,10 @@ func Truncate(addr netip.Addr, bits int) netip.Prefix {
 	return prefixOf(addr, bits)
 }
 
-// Network returns the network that addr lies in: the /24 of an IPv4 address, the /48 of an IPv6
-// address. There is none for an IPv6 address if the part that identifies one client, its first bits
-// (see Truncate), is no longer than that.
-func Network(addr netip.Addr, bits int) (netip.Prefix, bool) {
+// Network returns the network of addr: the /24 of an IPv4 address, the /48 of an IPv6 address. ok
+// is false for an IPv6 address if bits, the length of the part that identifies one client (see
+// Truncate), is at most 48: then the network would not be larger than the client.
+func Network(addr netip.Addr, bits int) (network netip.Prefix, ok bool) {
 	addr = counted(addr)
 	if addr.Is4() {
 		return prefixOf(addr, networkBits4), true
@@ -31,8 +31,8 @@ func Network(addr netip.Addr, bits int) (netip.Prefix, bool) {
 	return prefixOf(addr, networkBits6), bits > networkBits6
 }
 
-// prefixOf returns the first bits of addr. If addr is no address, or the length is invalid, it
-// returns the zero Prefix: all such clients count as one.
+// prefixOf returns the prefix of addr with that length. If addr is the zero Addr, or the length is
+// invalid, it returns the zero Prefix: all such clients count as one.
 func prefixOf(addr netip.Addr, bits int) netip.Prefix {
 	prefix, err := addr.Prefix(bits)
 	if err != nil {
@@ -41,12 +41,11 @@ func prefixOf(addr netip.Addr, bits int) netip.Prefix {
 	return prefix
 }
 
-// embedding is a range of IPv6 addresses that stand for the IPv4 address that they contain, at a
-// position in bytes.
+// embedding is a range of IPv6 addresses that contain the IPv4 address of a client.
 type embedding struct {
 	prefix   netip.Prefix
-	at       int
-	inverted bool
+	at       int  // the index of the first byte of the IPv4 address
+	inverted bool // each bit of the IPv4 address is inverted
 }
 
 // The ranges in which a translator or a tunnel embeds the IPv4 address of its client. An
@@ -60,8 +59,9 @@ var embeddings = []embedding{
 	{prefix: netip.MustParsePrefix("2001::/32"), at: 12, inverted: true},
 }
 
-// counted returns the address that addr counts as. It must not decide which proxies are trusted: a
-// stranger may be able to send from an address that embeds a proxy's.
+// counted returns the address that addr counts as: the IPv4 address that is embedded in it, or addr
+// itself. It must not be used to decide which proxies are trusted: a stranger may be able to send
+// from an address that embeds that of a proxy.
 func counted(addr netip.Addr) netip.Addr {
 	addr = plain(addr)
 	for _, e := range embeddings {

@@ -90,8 +90,8 @@ func TestNetwork(t *testing.T) {
 	assert.Equal(t, netip.Prefix{}, network, "no address")
 }
 
-// TestEmbeddedAddressesAreNotTrusted checks that an address is a proxy only if it is one itself:
-// anyone may be able to send from an address that embeds that of a proxy.
+// TestEmbeddedAddressesAreNotTrusted checks that an address that embeds that of a proxy is not
+// trusted: anyone may be able to send from such an address.
 func TestEmbeddedAddressesAreNotTrusted(t *testing.T) {
 	for _, addr := range []string{"64:ff9b::10.0.0.1", "64:ff9b:1::10.0.0.1", "::ffff:0:10.0.0.1",
 		"2002:a00:1::1", "2001:0:4136:e378:8000:63bf:f5ff:fffe"} {

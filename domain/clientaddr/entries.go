@@ -3,7 +3,7 @@ package clientaddr
 import "strings"
 
 // XForwardedFor returns the entries of the lines of an X-Forwarded-For header, a comma-separated
-// list of addresses. Its loop allocates nothing, where one over slices.Backward did.
+// list of addresses. It does not use slices.Backward, which would allocate.
 func XForwardedFor(lines []string) Entries {
 	return func(yield func(string) bool) {
 		for i := len(lines) - 1; i >= 0; i-- {
@@ -43,9 +43,9 @@ func Forwarded(lines []string) Entries {
 	}
 }
 
-// cutLastElement cuts line at its last comma outside quotes. It also reads from the right: what
-// precedes the element of a trusted hop was written by untrusted clients, and not even an unclosed
-// quote in it may change how that element is read.
+// cutLastElement cuts line at its last comma outside quotes. It too reads from the right: untrusted
+// clients wrote the text before the element of a trusted hop, and not even an unclosed quote there
+// may change how that element is read.
 func cutLastElement(line string) (before, element string, found bool) {
 	for i := len(line) - 1; i >= 0; i-- {
 		switch line[i] {

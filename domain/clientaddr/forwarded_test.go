@@ -153,7 +153,7 @@ func TestForwarded(t *testing.T) {
 }
 
 // TestForwardedIgnoredFromUntrustedPeer checks that an untrusted peer cannot change its address
-// with either header.
+// with the Forwarded header. TestClientDependsOnPeer checks it for X-Forwarded-For.
 func TestForwardedIgnoredFromUntrustedPeer(t *testing.T) {
 	for _, trusted := range []clientaddr.Trusted{balancers, {}} {
 		assert.Equal(t, "198.51.100.9", clientOf("198.51.100.9", trusted,
@@ -163,8 +163,7 @@ func TestForwardedIgnoredFromUntrustedPeer(t *testing.T) {
 		clientaddr.Forwarded([]string{"for=203.0.113.5"})))
 }
 
-// TestEntries checks the entries and their order, from right to left.
-func TestEntries(t *testing.T) {
+func TestEntriesAreYieldedFromRightToLeft(t *testing.T) {
 	list := func(entries clientaddr.Entries) (all []string) {
 		for entry := range entries {
 			all = append(all, entry)

@@ -35,8 +35,8 @@ func FuzzForwarded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { checkWalk(t, text, clientaddr.Forwarded) })
 }
 
-// checkWalk checks that the client of a request with these lines is the peer or an address that
-// occurs in text, and that no line is read if the peer is not trusted.
+// checkWalk checks that the client of a request with the lines of text is the peer or an address
+// that occurs in text, that at most MaxEntries are examined, and none if the peer is not trusted.
 func checkWalk(t *testing.T, text string, read func([]string) clientaddr.Entries) {
 	t.Helper()
 	lines := strings.Split(text, "\n")

@@ -50,10 +50,10 @@ func (t Trusted) Contains(addr netip.Addr) bool {
 // Entries that cannot be parsed are yielded too, either unchanged or as an empty string.
 type Entries func(yield func(entry string) bool)
 
-// Client returns the address of the client. That is peer, unless peer is trusted; then it is the
-// right-most entry that is not a trusted proxy. If an entry is not an address, or after MaxEntries
-// entries, the walk ends and the last trusted hop is the client. If all entries are trusted, the
-// left-most one is the client.
+// Client returns the address of the client. It is peer, unless peer is trusted; then it is the
+// right-most entry that is not a trusted proxy. At an entry that is not an address, or after
+// MaxEntries entries, the walk ends, and the last trusted hop is the client. If all entries are
+// trusted, the left-most one is the client.
 func Client(peer netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	client := plain(peer)
 	if !trusted.Contains(client) {
@@ -76,14 +76,15 @@ func walk(client netip.Addr, trusted Trusted, entries Entries) netip.Addr {
 	return w.client
 }
 
-// walker is a walk over entries. A loop over them would allocate each of its variables.
+// walker is the state of a walk over entries. It replaces a range loop, whose variables would each
+// be allocated because Entries is not known at compile time.
 type walker struct {
 	client  netip.Addr
 	trusted Trusted
 	seen    int
 }
 
-// next takes the next entry, and reports whether the walk goes on after it.
+// next examines the next entry. It reports whether the walk continues.
 func (w *walker) next(entry string) bool {
 	addr, ok := parse(entry)
 	if !ok {
@@ -125,8 +126,7 @@ func parse(entry string) (netip.Addr, bool) {
 		}
 	}
 	addr, err := netip.ParseAddr(host)
-	// Before the check below: IsUnspecified does not recognize an address with a zone or an
-	// IPv4-mapped one.
+	// IsUnspecified does not recognize an address with a zone or an IPv4-mapped one.
 	addr = plain(addr)
 	if err != nil || addr.IsUnspecified() {
 		return netip.Addr{}, false

@@ -13,7 +13,7 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-func TestBytes(t *testing.T) {
+func TestAssessBytes(t *testing.T) {
 	decode := func(text string) []byte {
 		material, err := base64.RawURLEncoding.DecodeString(text)
 		require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// progression returns n bytes of which each is by step greater than the one before.
+// progression returns n bytes, each greater by step than the one before, modulo 256.
 func progression(n int, step byte) []byte {
 	material := make([]byte, n)
 	for i := range material {
@@ -84,7 +84,8 @@ func progression(n int, step byte) []byte {
 	return material
 }
 
-func TestSeed(t *testing.T) {
+// TestAssessSeed checks that a seed is refused only if it is published.
+func TestAssessSeed(t *testing.T) {
 	// RFC 8037, A.1.
 	seed, err := base64.RawURLEncoding.DecodeString("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
 	require.NoError(t, err)

@@ -10,8 +10,8 @@ import (
 // the model are a code, so at most one in 2^22 of the outputs of a generator has one so short.
 const chosenBits = 22
 
-// isChosen reports whether a text looks as if a person chose it. Generators use no letters beyond
-// ASCII.
+// isChosen reports whether a text looks as if a person chose it. Any letter beyond ASCII does,
+// because generators use none.
 func isChosen(text []rune) bool {
 	if len(text) > maxLength {
 		text = text[:maxLength]
@@ -33,11 +33,12 @@ func isChosen(text []rune) bool {
 	return limit > 0 && newDescription(plain).bits(limit) < limit
 }
 
-// other stands for characters that are not printable ASCII.
+// other replaces each character that is not printable ASCII.
 const other = 0x7f
 
-// bitsOfChance returns the length of the code of what has a probability.
+// bitsOfChance returns the length in bits of the code of an outcome with probability p.
 func bitsOfChance(p float64) float32 { return float32(-math.Log2(p)) }
 
-// unlikely is longer than any description.
+// unlikely is the length in bits of what has no description. It is longer than any description, and
+// small enough that adding to it does not overflow.
 const unlikely = math.MaxFloat32 / 4

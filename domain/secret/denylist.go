@@ -77,7 +77,7 @@ func trimLine(text string) string {
 	return Trim(strings.TrimPrefix(Trim(text), strict.ByteOrderMark))
 }
 
-// lineFault returns why it is not known which secret a line means.
+// lineFault returns why the secret on a line cannot be determined; "" if it can.
 func lineFault(text string) string {
 	switch {
 	case !utf8.ValidString(text):
@@ -90,8 +90,8 @@ func lineFault(text string) string {
 	return ""
 }
 
-// lineWarning returns why a line matches no acceptable secret, and the secret that was probably
-// meant.
+// lineWarning returns why a line matches no acceptable secret, "" if it does, and the secret that
+// was probably meant.
 func lineWarning(text string) (warning, meant string) {
 	if before, found := cutComment(text); found && isGenerated(peel(before)) {
 		return "has a comment after the secret, or a secret with white space inside", peel(before)
@@ -106,7 +106,8 @@ func lineWarning(text string) (warning, meant string) {
 	return "", text
 }
 
-// cutComment returns the part of a line before white space and a number sign.
+// cutComment returns the part of a line before white space and a comment, which starts with # or
+// //.
 func cutComment(text string) (before string, found bool) {
 	for i, c := range text {
 		if i > 0 && (c == '#' || strings.HasPrefix(text[i:], "//")) &&

@@ -1,5 +1,7 @@
 package secret
 
+import "strings"
+
 // A description finds the shortest code of a text by a model of what people choose. The code is
 // made of parts: words, numbers, marks, copies of earlier parts, progressions, walks on keyboards,
 // known sequences. Each part costs the bits of its kind, which depend on the class of the character
@@ -19,8 +21,8 @@ type description struct {
 
 	// steps has, for each layout, the cost of each character after the one before it on a walk.
 	steps [][]float32
-	// cover is the least that each character may cost in the parts above that include it, or on a
-	// walk.
+	// cover is a lower bound of the cost of each character in the parts above that include it, or
+	// on a walk.
 	cover []float32
 
 	best []float32 // the shortest code of the text up to each character
@@ -34,7 +36,7 @@ type word struct {
 	bits    float32
 }
 
-// class is what a character is.
+// class is the class of a character.
 type class uint8
 
 const (
@@ -64,8 +66,8 @@ const (
 	kinds
 )
 
-// kindChances are the chances of each kind in percent, by the class of the character before. Each
-// column has at most 100.
+// kindChances are the chances of each kind in percent, by the class of the character before. The
+// sum of each column is at most 100.
 var kindChances = [kinds][numClasses]float64{
 	//                start letter digit mark
 	kindWord:        {50, 25, 29, 53},
@@ -82,6 +84,7 @@ var kindChances = [kinds][numClasses]float64{
 	kindOther:       {1, 1, 1, 1},
 }
 
+// kindCosts are the lengths of the codes of kindChances.
 var kindCosts = func() (costs [kinds][numClasses]float32) {
 	for kind, row := range kindChances {
 		for class, chance := range row {
@@ -91,7 +94,8 @@ var kindCosts = func() (costs [kinds][numClasses]float32) {
 	return costs
 }()
 
-// numberChances are the chances of numbers of 1 to 4 digits, and of each further digit.
+// numberCosts are the lengths of the codes of the number of digits, from 1 to 4. Longer numbers
+// cost longNumber, and moreDigits for each digit after the fifth.
 var numberCosts = [...]float32{0, bitsOfChance(0.3), bitsOfChance(0.2), bitsOfChance(0.15),
 	bitsOfChance(0.2)}
 
@@ -145,7 +149,8 @@ func newDescription(text []byte) *description {
 	d.findSteps()
 	d.best = make([]float32, n+1)
 	d.open = make([][]word, n+1)
-	// A character has at most two readings, and so has the one before it.
+	// At most six words end with a character: it has at most two readings, and before it is one of
+	// at most two readings of another character, or the start of the word.
 	room := make([]word, 6*(n+1))
 	for i := range d.open {
 		d.open[i], room = room[:0:6], room[6:]
@@ -197,8 +202,8 @@ func (d *description) markCosts() []float32 {
 	return costs
 }
 
-// shiftCosts returns the cost of each key that is not a letter being with or without shift,
-// given the key of that kind before.
+// shiftCosts returns, for each character that is not a letter, the cost of whether its key is
+// pressed with shift, given the previous such character.
 func (d *description) shiftCosts() []float32 {
 	costs := make([]float32, len(d.text))
 	var coin coin
@@ -208,7 +213,7 @@ func (d *description) shiftCosts() []float32 {
 			continue
 		}
 		shift := 0
-		if isUpperMark(c) {
+		if strings.IndexByte(upperMarks, c) >= 0 {
 			shift = 1
 		}
 		costs[i] = coin.toss(last, shift)
@@ -217,20 +222,11 @@ func (d *description) shiftCosts() []float32 {
 	return costs
 }
 
-func isUpperMark(c byte) bool {
-	for i := range len(upperMarks) {
-		if upperMarks[i] == c {
-			return true
-		}
-	}
-	return false
-}
-
 // coin learns how often each of two outcomes follows in each of four contexts (Krichevsky and
 // Trofimov, 1981).
 type coin [4][2]float64
 
-// toss returns the cost of an outcome.
+// toss returns the cost of an outcome in a context, and learns it.
 func (c *coin) toss(context, outcome int) float32 {
 	counts := &c[context]
 	cost := bitsOfChance((counts[outcome] + 0.5) / (counts[0] + counts[1] + 1))

@@ -65,8 +65,8 @@ func (d *description) coverWith(cover []float32, from, length int, bits float32)
 	}
 }
 
-// least returns the least that the text from each character on may cost: the sum of what each
-// character costs at least. Most random texts are recognized by it, without the search for the
+// least returns a lower bound of the cost of the text from each character on: the sum of the lower
+// bounds of its characters. It is enough to recognize most random texts, without the search for the
 // shortest code.
 func (d *description) least(style style, readings *[128][]reading, listed []uint16) []float32 {
 	n := len(d.text)

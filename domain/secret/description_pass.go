@@ -104,7 +104,8 @@ func (d *description) walkOn(i int, limit float32, style style) {
 	}
 }
 
-// shift returns the cost of the shift of a key that is not a letter.
+// shift returns the cost of whether the key of character i is pressed with shift, on a layout that
+// has keys with shift; 0 for a letter, whose case is part of the style.
 func (d *description) shift(layout, i int) float32 {
 	if layouts[layout].keys < minKeyboard || d.class[i+1] == classLetter {
 		return 0
@@ -112,7 +113,8 @@ func (d *description) shift(layout, i int) float32 {
 	return d.shifts[i]
 }
 
-// extend adds a letter to a word.
+// extend adds the word that ends at end with reading r after context, unless a shorter code of the
+// same last two letters is known.
 func (d *description) extend(end int, context uint16, r reading, bits float32,
 	costs *[letterContexts][letterSymbols]float32) {
 	bits += r.bits + costs[context][r.letter]
@@ -138,10 +140,10 @@ func (d *description) spelling(from, to int, readings *[128][]reading) (bits flo
 	return bits
 }
 
-// lowest returns the number of the lowest bit.
+// lowest returns the index of the lowest bit that is set.
 func lowest(set uint16) int { return bits.TrailingZeros16(set) }
 
-// highest returns the number of the highest bit.
+// highest returns the index of the highest bit that is set; -1 if none is.
 func highest(set uint16) int { return bits.Len16(set) - 1 }
 
 // lengthBits returns the length of a code of whole numbers from 1 (Elias gamma).

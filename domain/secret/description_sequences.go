@@ -50,7 +50,8 @@ const (
 	hexWordBits  = 8
 )
 
-// longest returns how much of the start of a text is in the book.
+// longest returns the length of the longest start of a text that is in the book; 0 if it is shorter
+// than minSequence.
 func (b book) longest(text []byte) (longest int) {
 	if len(text) < minSequence {
 		return 0
@@ -123,7 +124,7 @@ func (d *description) findSeries() {
 	}
 }
 
-// number returns the number that text[from:to] is, and false if it is none.
+// number returns the value of the digits text[from:to]; ok is false if they are not all digits.
 func (d *description) number(from, to int) (n uint64, ok bool) {
 	for i := from; i < to; i++ {
 		if d.class[i+1] != classDigit {

@@ -17,19 +17,20 @@ import (
 // A wordDigests holds the digests of the listed words, alone and with what is often added to them,
 // and those of small and common numbers, by one algorithm.
 type wordDigests struct {
-	size   int
-	append func(digest, text []byte) []byte
+	size int
+	// sum appends the digest of text to to.
+	sum func(to, text []byte) []byte
 	// starts holds the first four bytes of all digests. They are computed once, when the first
 	// secret has the size of one: the digests take some milliseconds, and most configurations need
 	// none or those of one algorithm.
 	starts func() hashSet
 }
 
-// hashSet is a set of numbers, which are evenly distributed: each is at the place that its upper
-// bits name, or at the next free one. 0 is a free place, so 0 is always in the set.
+// hashSet is a set of evenly distributed numbers, by open addressing: each is at the index that is
+// proportional to it, or at the next free one. 0 marks a free index, so 0 is always in the set.
 type hashSet []uint32
 
-// find returns the place of a number, or the free one where it belongs.
+// find returns the element that holds a number, or the free element where it belongs.
 func (s hashSet) find(n uint32) *uint32 {
 	for i := uint64(n) * uint64(len(s)) >> 32; ; i = (i + 1) % uint64(len(s)) {
 		if s[i] == n || s[i] == 0 {
@@ -59,7 +60,7 @@ var digestsOfWords = []*wordDigests{
 }
 
 func newWordDigests(size int, sum func(to, text []byte) []byte) *wordDigests {
-	d := &wordDigests{size: size, append: sum}
+	d := &wordDigests{size: size, sum: sum}
 	d.starts = sync.OnceValue(func() hashSet {
 		found := make([]uint32, 0, digestsEach*len(entries(commonWords)))
 		d.each(func(digest []byte) bool {
@@ -109,7 +110,7 @@ func (d *wordDigests) each(yield func(digest []byte) bool) {
 		end := len(text)
 		for _, addition := range additions {
 			text = append(text[:end], addition...)
-			if digest = d.append(digest[:0], text); !yield(digest) {
+			if digest = d.sum(digest[:0], text); !yield(digest) {
 				return false
 			}
 		}
@@ -161,8 +162,9 @@ func isWordDigest(material []byte) bool {
 	return false
 }
 
-// isDigestOfWord reports whether a text is such a digest in hex, base64 or base64url.
-func isDigestOfWord(text string) bool {
+// isEncodedWordDigest reports whether a text is a digest of isWordDigest in hex, base64 or
+// base64url.
+func isEncodedWordDigest(text string) bool {
 	if material, err := hex.DecodeString(text); err == nil {
 		return isWordDigest(material)
 	}

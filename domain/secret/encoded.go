@@ -90,7 +90,7 @@ func decode(text string) []string {
 	return texts
 }
 
-// schemes name an encoding before a colon.
+// schemes are the names of encodings that may precede a text, with a colon.
 var schemes = []string{"hex", "base16", "base32", "base64", "base64url", "b64"}
 
 // unescape replaces each prefix with two hex digits by the byte that they are.
@@ -156,9 +156,10 @@ func spaced(text string, n int) string {
 // bytes may look like such text.
 const minBeyondASCII = 24
 
-// asText returns the text that bytes are, and false if they are none: without white space, NULs and
-// byte order marks at the ends, printable ASCII, in UTF-8 or UTF-16, or long enough valid UTF-8 of
-// which nine characters in ten are letters, digits, punctuation or spaces.
+// asText returns material as text, without white space, NULs and byte order marks at the ends. It
+// reports whether material is text: printable ASCII, also in UTF-16, or at least minBeyondASCII
+// bytes of valid UTF-8 of which nine characters in ten are letters, digits, punctuation, symbols or
+// spaces.
 func asText(material []byte) (string, bool) {
 	if text, ok := fromUTF16(material); ok {
 		return text, true
@@ -184,7 +185,8 @@ func stripped(text string) string {
 	})
 }
 
-// fromUTF16 returns the printable ASCII that bytes are in UTF-16 of either order.
+// fromUTF16 returns the text of material if it is printable ASCII in UTF-16 of either byte order,
+// apart from what stripped removes.
 func fromUTF16(material []byte) (string, bool) {
 	if len(material) < 2 || len(material)%2 != 0 {
 		return "", false
@@ -201,7 +203,7 @@ func fromUTF16(material []byte) (string, bool) {
 	return "", false
 }
 
-// isPrintable reports whether all bytes are in U+0020 to U+007E.
+// isPrintable reports whether text consists of printable ASCII: U+0020 to U+007E.
 func isPrintable(text string) bool {
 	for _, b := range []byte(text) {
 		if b < ' ' || b > '~' {

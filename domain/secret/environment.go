@@ -51,8 +51,8 @@ func (e Environment) String() string {
 	return e.name
 }
 
-// Meant returns the environment for development that a production-like one probably stands for, of
-// which at most one letter in four is mistyped; "" if there is none.
+// Meant returns the environment for development whose name e is probably a misspelling of: at most
+// one letter in four differs. It returns "" if there is none.
 func (e Environment) Meant() string {
 	for _, name := range development {
 		if d := strict.Distance(e.name, name); d > 0 && d <= len(name)/4 {

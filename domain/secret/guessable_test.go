@@ -17,9 +17,9 @@ import (
 	"github.com/offload/sessiond/domain/secret"
 )
 
-// TestRefusesGuessableSecrets checks that 95 in a hundred secrets of each kind that people choose
-// are refused: those of guessable_secrets.txt, and those of the other lists, which were written
-// without looking at the model and are not to be used to tune it.
+// TestRefusesGuessableSecrets checks that at least 95 % of the secrets of each kind that people
+// choose are refused: those of guessable_secrets.txt, and those of the other lists, which were
+// written without looking at the model. Do not tune the model by the other lists.
 func TestRefusesGuessableSecrets(t *testing.T) {
 	for _, name := range []string{"guessable_secrets.txt", "guessable_unseen.txt",
 		"guessable_held_out.txt", "guessable_second_author.txt"} {
@@ -40,7 +40,7 @@ func TestRefusesGuessableSecrets(t *testing.T) {
 	}
 }
 
-func TestWrapped(t *testing.T) {
+func TestWrappedSecretsAreRefused(t *testing.T) {
 	const hex = "d7419b1ab93e298cb7a901b6bb0ad6db06c614df396344849f816cd9ea4d5269"
 	const padded = "L8B9KEhI82XrLf2luzis2HixXJ+9pVoUmVXb4NRKU20="
 	const printable = `R?>t7~Kq)2x]J9{vB4;mT6"pLd0^fWz8`
@@ -122,8 +122,8 @@ func TestWrapped(t *testing.T) {
 	}
 }
 
-// TestDisguisedWords checks that words in ROT13 and backwards are refused.
-func TestDisguisedWords(t *testing.T) {
+// TestDisguisedWordsAreRefused tries words in ROT13 and backwards, and random letters.
+func TestDisguisedWordsAreRefused(t *testing.T) {
 	for _, text := range []string{
 		"gurdhvpxoebjasbkwhzcfbiregurynmlqbt",
 		"Gur fpubby ohf vf lryybj naq ynetr",
@@ -141,7 +141,7 @@ func TestDisguisedWords(t *testing.T) {
 	}
 }
 
-func TestDigestsOfWords(t *testing.T) {
+func TestDigestsOfWordsAreRefused(t *testing.T) {
 	algorithms := map[string]func([]byte) []byte{
 		"MD5":     func(b []byte) []byte { d := md5.Sum(b); return d[:] },
 		"SHA-1":   func(b []byte) []byte { d := sha1.Sum(b); return d[:] },

@@ -17,7 +17,7 @@ type layout struct {
 	angles [128]uint32
 }
 
-// tolerance is more than what the sum of four rounded angles may be wrong by.
+// tolerance is greater than the rounding error of the sum of four angles.
 const tolerance = 1 << 8
 
 const (
@@ -25,7 +25,8 @@ const (
 	lastStep = 5 * rowSize
 )
 
-// noStep stands for a step that a layout does not have.
+// noStep is the step between two characters of which a layout lacks one, or that are on different
+// rings.
 const noStep = math.MinInt16
 
 // The bits of a walk: the same step again is likely, then one key up, down or aside, one key
@@ -61,6 +62,7 @@ const (
 // minKeyboard is the minimum number of keys of a layout that has keys with shift.
 const minKeyboard = 40
 
+// rings returns the layout with a ring for each row.
 func rings(rows ...string) layout {
 	var l layout
 	for row, characters := range rows {
@@ -86,6 +88,7 @@ func rings(rows ...string) layout {
 	return l
 }
 
+// keyboard returns the layout of a keyboard with these rows of keys, without shift.
 func keyboard(rows ...string) layout {
 	var l layout
 	l.place(rows)
@@ -122,7 +125,8 @@ func (l *layout) place(rows []string) {
 		l.keys += len(characters)
 	}
 	for c := range l.angles {
-		// A character without a place is only as far from itself as another one from itself.
+		// Characters without a place get angles far from each other (Fibonacci hashing): the
+		// distance of two is 0 only if they are the same.
 		l.angles[c] = uint32(c+1) * 0x9E3779B9
 	}
 	l.enter = bitsOfChance(1 / float64(l.keys))

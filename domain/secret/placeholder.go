@@ -23,7 +23,8 @@ func isPlaceholder(folded []rune) bool {
 		}
 	}
 	listed := words()
-	// inWords is how many characters up to there are in words, at most; -1 if no split leads there.
+	// inWords[i] is the maximum number of characters of text[:i] that are in words; -1 if text[:i]
+	// does not consist of words and loose characters.
 	inWords := slices.Repeat([]int{-1}, len(text)+1)
 	inWords[0] = 0
 	for i := range text {

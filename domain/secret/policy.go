@@ -55,15 +55,14 @@ func Trim(text string) string {
 
 // Assess judges a secret that is text, after trimming it. It returns every finding in a fixed
 // order, and none for a strong secret. Text that is not valid UTF-8 is judged too: each invalid
-// byte counts as one character, the same one for all of them.
+// byte counts as the character U+FFFD.
 func (p Policy) Assess(text string) []Finding {
 	return p.assess(Trim(text)).list()
 }
 
 // AssessBytes judges a binary key, byte for byte and without trimming; its length is that in bytes.
-// If the bytes are text, with or without white space, NULs and byte order marks at the ends, all
-// rules apply to that text. Otherwise the key must be varied, not published, no arithmetic
-// progression, and not mostly one value.
+// If the bytes are text (asText), all rules apply to that text. Otherwise the key must be varied
+// and not published, and must be neither an arithmetic progression nor mostly one value.
 func (p Policy) AssessBytes(material []byte) []Finding {
 	var found findings
 	judgeSize(material, &found)
@@ -122,7 +121,7 @@ func (p Policy) judgeContent(text string, decoded bool, found *findings) {
 	if estimate(folded) < minBits {
 		found.add(RuleEntropy, decoded)
 	}
-	if p.isPublished([]byte(text)) || isDigestOfWord(text) {
+	if p.isPublished([]byte(text)) || isEncodedWordDigest(text) {
 		found.add(RulePublished, decoded)
 	}
 	if isChosen([]rune(text)) {

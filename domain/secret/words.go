@@ -104,8 +104,8 @@ func (t trie) lengths(text []rune, leetToo bool) uint16 {
 	return t.from(0, text, 0, false, leetToo)
 }
 
-// from continues at a node that is depth characters deep. substituted is set if one of them was
-// read as another.
+// from is lengths from a node at depth on. substituted reports whether one of the characters before
+// was read as a letter that it stands for.
 func (t trie) from(at uint16, text []rune, depth int, substituted, leetToo bool) uint16 {
 	var found uint16
 	if t[at].word && (!substituted || depth >= minLeet) {
