@@ -8,12 +8,14 @@ import (
 
 // Attempt is one request to issue a session, as a trace or an access log recorded it.
 type Attempt struct {
-	// Begins is not nil if grants before this attempt do not count any more: it is the first of a
-	// source, or of a process that kept them in its memory. Instants before it cannot be compared.
+	// Begins is not nil if earlier grants do not count any more: the attempt is the first of a
+	// source, or of a process that kept its grants in memory. It cannot be compared with earlier
+	// instants.
 	Begins *RecordedLimits
-	// Instant is on the clock of the source, and Time on the wall clock.
+	// Instant is the time on the clock of the source.
 	Instant throttle.Instant
-	Time    time.Time
+	// Time is the time on the wall clock.
+	Time time.Time
 	// Checks are those of the request, with the limits and the window under which it was recorded;
 	// both are 0 where the source does not know.
 	Checks throttle.Checks
@@ -31,7 +33,7 @@ type RecordedLimits struct {
 
 // Attempts is a source of recorded requests, in the order in which they were decided.
 type Attempts interface {
-	// Next stores the next attempt. It returns false at the end. An error means that the source
-	// cannot be used at all; parts of it that cannot be read are passed over and counted elsewhere.
+	// Next stores the next attempt in its argument. It returns false at the end. An error means
+	// that the source cannot be used at all; parts of it that cannot be read are skipped.
 	Next(*Attempt) (bool, error)
 }

@@ -3,12 +3,13 @@ package ports
 // Budget is the name of a resource budget of the HTTP server, in logs and metrics.
 type Budget string
 
+// The budgets.
 const (
 	// BudgetConnections bounds the open connections of all clients.
 	BudgetConnections Budget = "connections"
-	// BudgetConnectionsPerAddress bounds those of one address.
+	// BudgetConnectionsPerAddress bounds the open connections of one address.
 	BudgetConnectionsPerAddress Budget = "connections_per_address"
-	// BudgetConnectionsPerNetwork bounds those of one network.
+	// BudgetConnectionsPerNetwork bounds the open connections of one network.
 	BudgetConnectionsPerNetwork Budget = "connections_per_network"
 	// BudgetRequests bounds the requests that are being computed.
 	BudgetRequests Budget = "requests"

@@ -1,5 +1,5 @@
-// Package ports holds the interfaces between the use cases in app and everything around them, in
-// the domain's terms.
+// Package ports holds the interfaces between the use cases in app and the adapters, in the terms of
+// the domain.
 //
 // The comment on a port is its contract: what it promises, which errors it returns, how long a call
 // may take, and what concurrent callers may rely on. Issuance, Authentication, Publication and

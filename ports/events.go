@@ -40,12 +40,12 @@ type ProofJudged struct {
 type IssuanceThrottled struct {
 	// Dimension is the one with the longest wait.
 	Dimension throttle.Dimension
-	// Mode says whether the request was refused: it was under Enforce.
+	// Mode is the mode in force: Enforce refused the request, Observe did not.
 	Mode ThrottleMode
 	// RetryAfterSeconds is the wait that the refused client was sent, or would have been sent under
 	// Observe.
 	RetryAfterSeconds int
-	// Install is the subject of the installation. An adapter that shows it digests it once more.
+	// Install is the subject of the installation. Adapters show only a pseudonym of it.
 	Install throttle.Subject
 }
 
@@ -118,12 +118,12 @@ type RedisTLSContent struct {
 // Material implements Content.
 func (RedisTLSContent) Material() Material { return MaterialRedisTLS }
 
-// Reloaded reports that good content came into force: another than before, or the same after a
-// failure.
+// Reloaded reports that valid content came into force: new content, or the same as before after a
+// ReloadFailed.
 type Reloaded struct{ Content Content }
 
-// ReloadFailed reports content that did not come into force; the last good one stays. It is
-// recorded once for each new cause.
+// ReloadFailed reports that new content was not put into force; the last valid content stays in
+// force. It is recorded once for each new cause.
 type ReloadFailed struct {
 	Material Material
 	// File is the path that the configuration names; empty where the cause says which of several
@@ -131,27 +131,27 @@ type ReloadFailed struct {
 	File string
 	// Cause lists everything that is wrong and holds no key material; never nil.
 	Cause error
-	// Remedy says what to do about the first of it; empty if that is not known.
+	// Remedy is what to do about the first of the problems; empty if that is not known.
 	Remedy string
 }
 
-// WatchFailed reports that the operating system does not notify of changes to the files of a
-// material, or not of all of them, so that only looking at them finds changes. It is recorded once
-// for each new cause.
+// WatchFailed reports that the operating system does not notify of some or all changes to the files
+// of a material, so that they are found only when the files are next read. It is recorded once for
+// each new cause.
 type WatchFailed struct {
 	Material Material
 	// Cause is the system's error; never nil.
 	Cause error
 }
 
-// KeysEndEarly reports that keys in force end while sessions that they signed are still of use. It
-// is recorded when the service starts, and each time that keys come into force.
+// KeysEndEarly reports that keys in force end while sessions that they signed are still valid or
+// renewable. It is recorded when the service starts, and each time that keys come into force.
 type KeysEndEarly struct {
 	// Keys has at least one element.
 	Keys []keys.EarlyEnd
 }
 
-// SignerMissing reports that no key may sign. It is recorded once each time that this begins.
+// SignerMissing reports that no key may sign. It is recorded once until SignerFound.
 type SignerMissing struct {
 	// Until is when the next key signs by the plans in force; zero if none does.
 	Until time.Time
@@ -197,10 +197,11 @@ type ConnectionRefused struct{ Budget Budget }
 // that reaches the operations listener by DNS rebinding.
 type ConsoleRefused struct{}
 
-// RequestsShed reports that a budget was reached, and that a request was refused or reset for it.
+// RequestsShed reports that a request was refused or reset because a budget was reached.
 type RequestsShed struct{ Budget Budget }
 
-// SpansLost reports spans that the collector of traces did not take, each time.
+// SpansLost reports that the collector of traces did not accept spans. It is recorded for each
+// export that fails.
 type SpansLost struct {
 	Count  int
 	Reason SpanLoss
@@ -209,14 +210,16 @@ type SpansLost struct {
 // SpanLoss is why spans were lost, in metrics.
 type SpanLoss string
 
+// The reasons.
 const (
 	// SpansUnreachable means that there is no connection to the collector.
 	SpansUnreachable SpanLoss = "unreachable"
 	// SpansLate means that the collector did not answer in time.
 	SpansLate SpanLoss = "late"
-	// SpansRedirected means that it redirects, which is not followed.
+	// SpansRedirected means that the collector answered with a redirect, which is not followed.
 	SpansRedirected SpanLoss = "redirected"
-	// SpansRefused means that it did not accept the spans, or that nothing understood them.
+	// SpansRefused means that the collector did not accept the spans, or that its answer was not
+	// understood.
 	SpansRefused SpanLoss = "refused"
 )
 
@@ -225,7 +228,7 @@ func SpanLosses() []SpanLoss {
 	return []SpanLoss{SpansUnreachable, SpansLate, SpansRedirected, SpansRefused}
 }
 
-// TracesLost reports that the collector of traces does not take them, so that they are lost. It is
+// TracesLost reports that the collector does not accept traces, so that they are lost. It is
 // recorded once until TracesExported.
 type TracesLost struct {
 	// Cause holds no address and no credential; never nil.
@@ -235,19 +238,18 @@ type TracesLost struct {
 // TracesExported reports the end of TracesLost.
 type TracesExported struct{}
 
-func (SpansLost) event()      {}
-func (TracesLost) event()     {}
-func (TracesExported) event() {}
-
-// TraceFull reports that the trace of checks has ended, because it has reached its greatest size or
-// could not be written. It is recorded once.
+// TraceFull reports that the trace of decisions has ended, because it has reached its maximum size
+// or could not be written. It is recorded once.
 type TraceFull struct {
 	// Bytes is the size of the trace.
 	Bytes int64
-	// Cause is the system's error, without a path; nil if the trace has reached its greatest size.
+	// Cause is the system's error, without a path; nil if the trace has reached its maximum size.
 	Cause error
 }
 
+func (SpansLost) event()             {}
+func (TracesLost) event()            {}
+func (TracesExported) event()        {}
 func (TraceFull) event()             {}
 func (RequestsShed) event()          {}
 func (ConsoleRefused) event()        {}

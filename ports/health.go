@@ -11,7 +11,7 @@ type Health interface {
 type Condition struct {
 	// Name identifies the part: fixed, lower case.
 	Name string
-	// Ready says whether the service can work with the part in this state.
+	// Ready is true if the service can work with the part in this state.
 	Ready bool
 	// Detail is one fixed sentence for the operator; it holds no value. It is empty if all is well.
 	Detail string

@@ -14,23 +14,25 @@ type KeySource interface {
 	Keyring() *keys.Keyring
 }
 
-// KeyRefresher is a KeySource whose keys may have changed where they come from.
+// KeyRefresher is a KeySource whose keys come from outside the process, such as from a file, and
+// may have changed there.
 type KeyRefresher interface {
 	KeySource
-	// Refresh asks for a look at where the keys come from. It returns at once, before the look, and
-	// is safe for concurrent use. However often it is called, the looks are few.
+	// Refresh requests that the keys be read again. It returns at once, before they are read, and
+	// is safe for concurrent use. The implementation limits how often it reads, so callers need
+	// not.
 	Refresh()
 }
 
-// RefreshKeys asks a source for a look if it is a KeyRefresher. Callers use it for a token whose
-// key is unknown: another replica may have the key already.
+// RefreshKeys calls Refresh if source is a KeyRefresher. Callers use it for a token whose key is
+// unknown: another replica may have the key already.
 func RefreshKeys(source KeySource) {
 	if refresher, ok := source.(KeyRefresher); ok {
 		refresher.Refresh()
 	}
 }
 
-// Keyset stores keys until they are changed.
+// Keyset stores keys and changes them.
 type Keyset interface {
 	// Update reads the keys, passes them to change, and stores the result, all in one step: of
 	// concurrent callers, in this process or in another, each sees what the one before it stored. A
@@ -41,9 +43,9 @@ type Keyset interface {
 	// store; if they are the same as before, or nil, nothing is written. It must not call Update.
 	//
 	// Update returns the error of change unmodified. Any other error says why keys could not be
-	// read or stored, and holds no key material; the keys are then the old ones, unless the error
+	// read or stored, and holds no key material; the old keys are then unchanged, unless the error
 	// says otherwise. A keyset that cannot be read is never overwritten. Update waits for other
-	// callers within a bound that the implementation documents, and no longer than ctx lasts. It is
+	// callers within a bound that the implementation documents, and not after ctx is done. It is
 	// safe for concurrent use.
 	Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error
 }

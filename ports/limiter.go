@@ -6,7 +6,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// LimiterStorage keeps the last grants of each subject and decides by them, with the arithmetic of
+// LimiterStorage keeps the last grants of each subject and decides on checks with the arithmetic of
 // package throttle.
 type LimiterStorage interface {
 	// Decide grants all checks or none, atomically for each subject: concurrent callers together
@@ -24,9 +24,9 @@ type LimiterStorage interface {
 		checks throttle.Checks) (throttle.Decision, error)
 }
 
-// LimiterView reads what a storage holds, and changes nothing.
+// LimiterView reads the grants in a storage and never changes them.
 type LimiterView interface {
-	// View returns the state of each check now. It returns within a bound that the implementation
-	// documents.
+	// View returns the current state of each check, in order. It returns within a bound that the
+	// implementation documents.
 	View(ctx context.Context, checks throttle.Checks) ([]throttle.State, error)
 }

@@ -12,7 +12,8 @@ type Origin struct {
 
 type originKey struct{}
 
-// originContext carries an origin. It takes one allocation, context.WithValue two.
+// originContext is a context that carries an origin. It costs one allocation; context.WithValue
+// would cost two.
 type originContext struct {
 	context.Context
 	origin Origin

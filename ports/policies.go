@@ -1,7 +1,8 @@
 package ports
 
-// The types below are the words of the configuration, the log, the metrics and the reports. The
-// zero value of each is its default. String returns the word, and MarshalText too.
+// The types below are words from fixed lists, as the configuration, the log, the metrics and the
+// reports have them. The zero value of each type is its default. String and MarshalText return the
+// word.
 
 // ThrottleMode is what happens to a request over a limit.
 type ThrottleMode uint8
@@ -63,7 +64,7 @@ func (p OutagePolicy) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (p OutagePolicy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// StorageKind is where grants are kept.
+// StorageKind is the kind of the storage that keeps grants.
 type StorageKind uint8
 
 // The storages.
@@ -77,7 +78,7 @@ const (
 // StorageKinds returns every storage.
 func StorageKinds() []StorageKind { return []StorageKind{StorageMemory, StorageRedis} }
 
-// Shared reports whether replicas share the storage, so that it may be out.
+// Shared reports whether replicas share the storage, so that there may be an outage of it.
 func (k StorageKind) Shared() bool { return k != StorageMemory }
 
 // String returns the word for the storage.
@@ -154,5 +155,5 @@ func (f LogFormat) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (f LogFormat) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// unknown is the word for a value that is none of its type's.
+// unknown is the word for a value that its type does not define.
 const unknown = "unknown"

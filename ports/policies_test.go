@@ -11,12 +11,13 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// word is a value that is a word.
+// word is implemented by the types that are words from fixed lists.
 type word interface {
 	fmt.Stringer
 	encoding.TextMarshaler
 }
 
+// words returns the words of all values, and checks that String and MarshalText agree.
 func words[W word](t *testing.T, all []W) []string {
 	t.Helper()
 	var texts []string

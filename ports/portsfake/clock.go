@@ -7,7 +7,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// Clock is a ports.Clock that only advances when a test moves it. It is safe for concurrent use.
+// Clock is a ports.Clock that only a test moves. It is safe for concurrent use.
 type Clock struct {
 	mu      sync.Mutex
 	wall    time.Time
@@ -41,7 +41,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.instant = c.instant.After(d)
 }
 
-// Step moves the wall time only, as an operator or NTP does.
+// Step moves the wall time by d and leaves the instant, as an operator or NTP sets a clock.
 func (c *Clock) Step(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Keys is a ports.KeySource whose keyring a test may exchange. It is safe for concurrent use.
+// Keys is a ports.KeySource whose keyring a test may replace. It is safe for concurrent use.
 type Keys struct {
 	mu      sync.Mutex
 	keyring *keys.Keyring

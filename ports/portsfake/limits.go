@@ -2,8 +2,8 @@ package portsfake
 
 import "github.com/offload/sessiond/domain/throttle"
 
-// SameLimit returns limits that are the same in every dimension, for a storage that is made for
-// them.
+// SameLimit returns a function that returns limit for every dimension, for a storage that is made
+// for given limits.
 func SameLimit(limit int) func(throttle.Dimension) int {
 	return func(throttle.Dimension) int { return limit }
 }

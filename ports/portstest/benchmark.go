@@ -14,10 +14,10 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// BenchmarkChecks compares a decision on the three checks of a new session with one on two, without
-// the network. The two take turns, so that whatever else the machine does slows both alike. It
-// reports the time of each, as callers work concurrently, and the ratio of the two. now returns the
-// instant of a decision.
+// BenchmarkChecks compares a decision on the three checks of a new session with a decision on two,
+// without the network. They take turns, so that other load on the machine slows both alike. It
+// reports the time of each, with the given number of concurrent callers, and the ratio of the two.
+// now returns the instant of a decision.
 func BenchmarkChecks(b *testing.B, storage ports.LimiterStorage, callers int,
 	now func() throttle.Instant) {
 	for scenario, c := range []struct {
@@ -56,7 +56,7 @@ func BenchmarkChecks(b *testing.B, storage ports.LimiterStorage, callers int,
 			b.ReportMetric(nanos(0), "ns/two-checks")
 			b.ReportMetric(nanos(1), "ns/three-checks")
 			b.ReportMetric(nanos(1)/nanos(0), "three/two")
-			b.ReportMetric(0, "ns/op") // of both together, which says nothing
+			b.ReportMetric(0, "ns/op") // hides the time of both together
 		})
 	}
 }

@@ -1,6 +1,6 @@
 // Package portstest holds the conformance suites that every adapter of a port must pass, each with
-// a reference model. An adapter's own test is a few lines that say how to open one. The package
-// imports domain, ports, and test libraries.
+// a reference model. The test of an adapter is a few lines that open it and run the suite. The
+// package imports domain, ports, and test libraries.
 package portstest
 
 import (
@@ -87,6 +87,7 @@ func decide(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
 	return decision
 }
 
+// granted fails the test unless the storage grants the checks.
 func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
 	checks ...throttle.Check) {
 	t.Helper()
@@ -94,6 +95,7 @@ func granted(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
 	require.False(t, decision.Refused(), "the checks should be granted")
 }
 
+// refused fails the test unless the storage refuses the checks, and returns the refusal.
 func refused(t testing.TB, storage ports.LimiterStorage, now throttle.Instant,
 	checks ...throttle.Check) throttle.Refusal {
 	t.Helper()
@@ -211,9 +213,9 @@ func testNamesLongestWait(t *testing.T, storage ports.LimiterStorage) {
 	assert.Equal(t, window-time.Second, refusal.RetryAfter)
 }
 
-// testUsedProof makes checks with a proof at every place of the list. A used proof refuses the list
-// and takes nothing, whatever the limits say, and is itself not used by a list that a limit
-// refuses.
+// testUsedProof makes checks with a proof at every place of the list. A used proof refuses the
+// list, which takes nothing, even if a limit would refuse it too. A list that a limit refuses does
+// not use up its proof.
 func testUsedProof(t *testing.T, storage ports.LimiterStorage) {
 	for at := range throttle.MaxChecks {
 		proofOf := func(number int) throttle.Check {
@@ -248,8 +250,8 @@ func testUsedProof(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start.After(window), proof)
 }
 
-// testConcurrentProofs has callers use the same proofs at once, each together with limits that
-// never refuse: each proof is accepted once.
+// testConcurrentProofs has callers use the same proofs at once, together with checks that are never
+// refused: each proof is accepted once.
 func testConcurrentProofs(t *testing.T, storage ports.LimiterStorage) {
 	const callers, proofs = 16, 8
 	var accepted [proofs]atomic.Int64
@@ -260,7 +262,7 @@ func testConcurrentProofs(t *testing.T, storage ports.LimiterStorage) {
 			<-begin
 			for number := range proofs {
 				decision, err := storage.Decide(context.Background(), start, throttle.NewChecks(
-					byAddress(1, LargestLimit), byInstall(caller, 100),
+					byAddress(1, LargestLimit), byInstall(caller, LargestLimit),
 					check(throttle.ByProof, number, throttle.ProofLimit)))
 				if assert.NoError(t, err) && !decision.Refused() {
 					accepted[number].Add(1)
@@ -284,9 +286,9 @@ func testLateCaller(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start.After(window), byAddress(1, 2))
 }
 
-// testLateAcrossWindowEnd has one caller see a window end, and then a caller whose clock was read
-// earlier check within that window. The late caller may be refused or counted as being at the
-// window's end, but the two grants may never lie in one window.
+// testLateAcrossWindowEnd has one caller decide at the end of a window, and then a late caller,
+// which read its clock earlier, within that window. The late caller may be refused or counted as
+// being at the end of the window, but the two grants may never lie in one window.
 func testLateAcrossWindowEnd(t *testing.T, storage ports.LimiterStorage) {
 	granted(t, storage, start, byAddress(1, 1))
 	granted(t, storage, start.After(window), byAddress(2, 1))

@@ -6,8 +6,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// model computes what a storage must answer in the simplest way: it keeps every grant forever and
-// counts them one by one. It shares no arithmetic with the domain.
+// model computes the answers that a storage must give in the simplest way: it keeps every grant
+// forever and counts grants one by one. It shares no arithmetic with the domain.
 type model struct {
 	grants map[modelKey][]throttle.Instant // in order
 	latest throttle.Instant                // the latest now of any caller
@@ -26,9 +26,9 @@ type answer struct {
 	resetAfter, retryAfter time.Duration
 }
 
-// ambiguous reports whether an earlier caller saw a window end after now. A storage may have
-// dropped that window, and may then count a caller at now as being at its end, so two answers are
-// allowed.
+// ambiguous reports whether a window that ends after now had already ended for an earlier caller. A
+// storage may have dropped that window, and may then count a caller at now as being at its end, so
+// two answers are allowed.
 func (m *model) ambiguous(now throttle.Instant) bool {
 	for key, grants := range m.grants {
 		for _, grant := range grants {
@@ -89,8 +89,8 @@ func (m *model) remaining(check throttle.Check, at throttle.Instant) int {
 	return remaining
 }
 
-// wait returns how long after at at least want grants remain; 0 if no counted grant has to expire
-// for that.
+// wait returns how long after the instant at the number of remaining grants reaches want; 0 if no
+// counted grant has to expire for that.
 func (m *model) wait(check throttle.Check, at throttle.Instant, want int) time.Duration {
 	for _, grant := range m.grants[modelKey{check.Subject, check.Window}] {
 		expires := grant + throttle.Instant(check.Window)

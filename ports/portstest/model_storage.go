@@ -9,7 +9,8 @@ import (
 )
 
 // NewModelStorage returns a storage that decides as the model of the conformance suite does. It
-// keeps every grant and is slow. Use it to check what is built on a storage.
+// keeps every grant and is slow. Use it in tests of code that uses a storage. It is safe for
+// concurrent use.
 func NewModelStorage() ports.LimiterStorage { return &modelStorage{model: newModel()} }
 
 type modelStorage struct {
@@ -32,7 +33,7 @@ func (s *modelStorage) Decide(_ context.Context, now throttle.Instant,
 		state := throttle.State{Check: list[i], Remaining: answer.remaining,
 			ResetAfter: answer.resetAfter, RetryAfter: answer.retryAfter}
 		if granted {
-			state.Remaining++ // Decide takes it
+			state.Remaining++ // the model has counted the grant; throttle.Decide counts it again
 		}
 		states = append(states, state)
 	}

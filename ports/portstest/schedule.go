@@ -9,8 +9,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// testRandomSchedules makes random checks for a few subjects, at instants that lie on the edges of
-// windows more often than chance would have it, and compares every answer with the model's.
+// testRandomSchedules makes random checks for a few subjects, at instants of which many lie on the
+// edges of windows, and compares every answer with that of the model.
 func testRandomSchedules(t *testing.T, open Limiter) {
 	rapid.Check(t, func(rt *rapid.T) {
 		storage := open(t)
@@ -75,8 +75,8 @@ func drawStep(rt *rapid.T, model *model, now throttle.Instant) time.Duration {
 	}
 }
 
-// drawChecks draws the checks of a new session, those of a renewal, each with a proof or without,
-// or some of them.
+// drawChecks draws the checks of a new session or of a renewal, each with a proof or without, or
+// some of these checks.
 func drawChecks(rt *rapid.T, windows []time.Duration,
 	limits map[throttle.Dimension]int) []throttle.Check {
 	dimensions := rapid.SampledFrom([][]throttle.Dimension{
