@@ -111,7 +111,7 @@ func explained(limit issue.ExplainedLimit) cli.ExplainedLimit {
 	}
 	if state := limit.State; state != nil {
 		shown.State = &cli.ExplainedState{Remaining: state.Remaining,
-			GrowsAfterSeconds: state.GrowsAfter.Seconds()}
+			GrowsAfterSeconds: state.ResetAfter.Seconds()}
 		if !state.Since.IsZero() {
 			shown.State.Since = state.Since.UTC().Format(time.RFC3339)
 		}

@@ -1,5 +1,5 @@
-// Package authenticate verifies the session that a request carries, with the proof of the device
-// key that it may be bound to. It imports domain and ports.
+// Package authenticate verifies the session that a request carries and, if the session is bound to
+// a device key, the proof of that key. It imports domain and ports.
 package authenticate
 
 import (
@@ -21,8 +21,8 @@ type Service struct {
 	nonces   proof.Nonces
 }
 
-// New returns a service that accepts the tokens that are valid under settings. It gives nonces to
-// clients with wrong clocks, and accepts them in their proofs.
+// New returns a service that accepts the tokens that are valid under settings. nonces are sent to
+// clients with wrong clocks, and accepted in their proofs.
 func New(keys ports.KeySource, clock ports.Clock, events ports.Events,
 	settings session.Settings, nonces proof.Nonces) *Service {
 	return &Service{keys: keys, clock: clock, events: events, settings: settings, nonces: nonces}
@@ -55,7 +55,7 @@ func (s *Service) Authenticate(ctx context.Context, credentials ports.Credential
 	return claims, nil
 }
 
-// verify makes the checks of the token and of the proof. judged is not nil if a proof was accepted.
+// verify checks the token and then the proof. judged is not nil if a proof was accepted.
 func (s *Service) verify(credentials ports.Credentials) (claims session.Claims,
 	judged *ports.ProofJudged, err error) {
 	presented, err := token.FromAuthorization(credentials.Authorization, s.settings.Binding)

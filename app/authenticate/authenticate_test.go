@@ -87,15 +87,15 @@ func TestAuthenticateVerifiesTheToken(t *testing.T) {
 	}
 }
 
-// refresher counts the looks that were asked for.
+// refresher is a ports.KeyRefresher that counts the calls of Refresh.
 type refresher struct {
 	ports.KeySource
-	looks int
+	refreshes int
 }
 
-func (r *refresher) Refresh() { r.looks++ }
+func (r *refresher) Refresh() { r.refreshes++ }
 
-func TestUnknownKeyCausesALook(t *testing.T) {
+func TestUnknownKeyRefreshesKeys(t *testing.T) {
 	keyring := func(id keys.ID) *keys.Keyring {
 		made, err := keys.NewKeyring(keys.NewHS256(id, []byte("secret of "+id), keys.Plan{}))
 		require.NoError(t, err)
@@ -108,16 +108,16 @@ func TestUnknownKeyCausesALook(t *testing.T) {
 	id, rule := session.ParseInstallID("install-12345")
 	require.Empty(t, rule)
 	for _, c := range []struct {
-		kid   keys.ID
-		looks int
+		kid       keys.ID
+		refreshes int
 	}{{"known", 0}, {"unknown", 1}, {"known", 1}, {"unknown", 2}} {
 		signer, _ := keyring(c.kid).SignerAt(noon)
 		text := token.Sign(settings.Claims(id, c.kid, noon), signer)
 		_, _ = service.Authenticate(t.Context(),
 			ports.Credentials{Authorization: []string{"Bearer " + text}})
-		assert.Equal(t, c.looks, source.looks)
+		assert.Equal(t, c.refreshes, source.refreshes)
 	}
 	_, _ = service.Authenticate(t.Context(),
 		ports.Credentials{Authorization: []string{"Bearer no-token"}})
-	assert.Equal(t, 2, source.looks)
+	assert.Equal(t, 2, source.refreshes, "a text that is no token names no key")
 }

@@ -21,9 +21,9 @@ import (
 
 const uri = "https://api.example.com/orders"
 
-// TestBoundSessions presents sessions, bound and not, with each scheme and with proofs of several
-// kinds, and reads the events of each.
-func TestBoundSessions(t *testing.T) {
+// TestBoundSessionsNeedTheirProof presents sessions, bound and not, with each scheme and with
+// proofs of several kinds, and checks the outcome and the events of each.
+func TestBoundSessionsNeedTheirProof(t *testing.T) {
 	keyring, err := keys.NewKeyring(keys.NewHS256("kid", []byte("secret"), keys.Plan{}))
 	require.NoError(t, err)
 	signer, _ := keyring.SignerAt(noon)
@@ -54,7 +54,7 @@ func TestBoundSessions(t *testing.T) {
 		"the same proof again and later": {"dpop " + bound, []string{prove(0, bound)},
 			59 * time.Second, 0, []ports.Event{ports.TokenVerified{}, ports.ProofJudged{}}},
 		"bearer": {"Bearer " + bearer, nil, 0, 0, []ports.Event{ports.TokenVerified{}}},
-		"bearer with a proof that is not looked at": {"Bearer " + bearer, []string{"x"}, 0, 0,
+		"bearer with a proof, which is ignored": {"Bearer " + bearer, []string{"x"}, 0, 0,
 			[]ports.Event{ports.TokenVerified{}}},
 		"bound as bearer": {"Bearer " + bound, []string{prove(0, bound)}, 0, failure.InvalidToken,
 			[]ports.Event{ports.TokenVerified{Reason: token.ReasonBinding},

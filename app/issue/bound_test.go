@@ -23,7 +23,7 @@ const issueURI = "https://sessions.example.com/v1/sessions/anonymous"
 
 var phoneKey, otherKey = device.New(1), device.New(2)
 
-// binding returns the change of a fixture to a binding.
+// binding returns a change that configures a binding.
 func binding(to session.Binding) change {
 	return func(_ *fixture, parts *issue.Parts) {
 		parts.Settings.Binding, parts.Settings.BoundAudience = to, "audience:bound"
@@ -31,7 +31,7 @@ func binding(to session.Binding) change {
 	}
 }
 
-// proved requests a session with a proof, with an Authorization header unless it is empty.
+// proved requests a session with a proof and an Authorization header, each unless it is empty.
 func (f *fixture) proved(t *testing.T, id, proofText, authorization string) (ports.Issued, error) {
 	t.Helper()
 	credentials := ports.Credentials{Target: proof.NewTarget("POST", issueURI)}
@@ -48,7 +48,7 @@ func (f *fixture) proved(t *testing.T, id, proofText, authorization string) (por
 // fresh returns the claims of a new proof for a request to issue.
 func (f *fixture) fresh() device.Claims { return device.For("POST", issueURI, f.now) }
 
-// judgements returns the reasons with which proofs were judged so far.
+// judgements returns the reasons of the ProofJudged events so far.
 func (f *fixture) judgements() (reasons []proof.Reason) {
 	for _, event := range f.events {
 		if judged, ok := event.(ports.ProofJudged); ok {
@@ -59,7 +59,7 @@ func (f *fixture) judgements() (reasons []proof.Reason) {
 }
 
 // TestWhichRequestsNeedAProof covers every binding with every kind of install id, with a proof of
-// its key, of another, and without.
+// its key, with a proof of another key, and without a proof.
 func TestWhichRequestsNeedAProof(t *testing.T) {
 	const none = "none" // no proof was judged
 	for _, c := range []struct {
@@ -94,7 +94,7 @@ func TestWhichRequestsNeedAProof(t *testing.T) {
 	}
 }
 
-func TestCountsIDsThatLookLikeThumbprints(t *testing.T) {
+func TestRecordsIDsThatLookLikeThumbprints(t *testing.T) {
 	f := newFixture(t)
 	issued, err := f.issue(t, phoneKey.Thumbprint)
 	require.NoError(t, err)
@@ -108,7 +108,8 @@ func TestCountsIDsThatLookLikeThumbprints(t *testing.T) {
 	assert.Equal(t, []ports.Event{ports.ProofJudged{}, ports.SessionIssued{}}, f.events)
 }
 
-// TestRenewsBoundSessions presents the old session of a device in every way.
+// TestRenewsBoundSessions presents the session of a device, and other tokens, with each scheme, and
+// with and without the digest of the token in the proof.
 func TestRenewsBoundSessions(t *testing.T) {
 	f := newFixture(t, binding(session.BindingAccept))
 	id := phoneKey.Thumbprint
@@ -162,8 +163,8 @@ func TestRenewsBoundSessions(t *testing.T) {
 	assert.Contains(t, f.events, ports.SessionIssued{Renewed: true}, "at the end of the grace")
 }
 
-// TestProofIsJudgedFirst lets a request with a bad proof, or a used one, meet everything else that
-// is wrong: nothing is taken, and the answer is about the proof.
+// TestProofIsJudgedFirst makes requests with an invalid or a used proof of which something else is
+// wrong too: no grant is taken, and the error is about the proof.
 func TestProofIsJudgedFirst(t *testing.T) {
 	id := phoneKey.Thumbprint
 	t.Run("before the key", func(t *testing.T) {
@@ -215,7 +216,8 @@ func TestProofIsJudgedFirst(t *testing.T) {
 	})
 }
 
-// TestReplaysAreRemembered uses one proof for as long as it could be accepted.
+// TestReplaysAreRemembered presents one proof each second for as long as its time is accepted, and
+// then with a nonce: it is accepted once.
 func TestReplaysAreRemembered(t *testing.T) {
 	f := newFixture(t, binding(session.BindingAccept))
 	claims := f.fresh()

@@ -16,20 +16,20 @@ type ExplainedLimit struct {
 	// Subject is what grants are counted for: an address, a network or an install id.
 	Subject string
 	Limit   int
-	// State is how it stands; nil if no storage was read.
+	// State is the current state of the limit; nil if no storage was read.
 	State *LimitState
 }
 
-// LimitState is how a limit stands.
+// LimitState is the state of a limit for one subject.
 type LimitState struct {
 	Remaining int
-	// GrowsAfter is how long until Remaining next increases; 0 if nothing is counted.
-	GrowsAfter time.Duration
+	// ResetAfter is how long until Remaining next increases; 0 if nothing is counted.
+	ResetAfter time.Duration
 	// Since is when the oldest grant that counts was made; zero if nothing is counted.
 	Since time.Time
 }
 
-// Explainer describes the limits that apply to one client, and how they stand in a storage that
+// Explainer describes the limits that apply to one client, and their state in a storage that
 // replicas share. It takes no grant.
 type Explainer struct {
 	limits   Limits
@@ -44,8 +44,8 @@ func NewExplainer(limits Limits, digester throttle.Digester, view ports.LimiterV
 	return &Explainer{limits: limits, digester: digester, view: view, clock: clock}
 }
 
-// Explain returns the limits of a client, in the order in which they are reported. Without an
-// installation it leaves out those by installation.
+// Explain returns the limits of a client, in the order in which they are reported. If install is
+// nil, it leaves out the limits by installation. It returns the error of the view.
 func (e *Explainer) Explain(ctx context.Context, client netip.Addr,
 	install *session.InstallID) ([]ExplainedLimit, error) {
 	var all []ExplainedLimit
@@ -74,7 +74,7 @@ func (e *Explainer) Explain(ctx context.Context, client netip.Addr,
 	return all, nil
 }
 
-// state reads how a limit stands.
+// state reads the state of a limit from the view.
 func (e *Explainer) state(ctx context.Context, limit ExplainedLimit) (LimitState, error) {
 	states, err := e.view.View(ctx, throttle.NewChecks(throttle.Check{Dimension: limit.Dimension,
 		Subject: e.digester.Subject(limit.Dimension, limit.Subject), Limit: limit.Limit,
@@ -82,10 +82,10 @@ func (e *Explainer) state(ctx context.Context, limit ExplainedLimit) (LimitState
 	if err != nil {
 		return LimitState{}, err
 	}
-	found := LimitState{Remaining: states[0].Remaining, GrowsAfter: states[0].ResetAfter}
-	if found.GrowsAfter > 0 {
-		// The oldest grant that counts leaves its window when the limit grows.
-		found.Since = e.clock.Now().Add(found.GrowsAfter - e.limits.Window)
+	found := LimitState{Remaining: states[0].Remaining, ResetAfter: states[0].ResetAfter}
+	if found.ResetAfter > 0 {
+		// Remaining increases when the oldest grant that counts leaves its window.
+		found.Since = e.clock.Now().Add(found.ResetAfter - e.limits.Window)
 	}
 	return found, nil
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The wait that an *ports.Unavailable checks for: retryAfter is the minimum, and the default where
-// nothing better is known.
+// Bounds of RetryAfter of a *ports.Unavailable. retryAfter is also the wait if it is not known when
+// the service will be available.
 const (
 	retryAfter    = time.Second
 	maxRetryAfter = 60 * time.Second
 )
 
-// errNoSigner is for the operator: every key is pending, expired or revoked.
+// errNoSigner is the cause of a *ports.Unavailable if every key is pending, expired or revoked.
 var errNoSigner = errors.New("no key may sign now")
 
 // Service implements ports.Issuance.
@@ -38,8 +38,8 @@ type Service struct {
 	nonces   proof.Nonces
 }
 
-// Parts holds what a Service is made of. All fields are required, Nonces only if sessions can be
-// bound to device keys.
+// Parts holds the arguments of New. All fields are required, except that Nonces are needed only if
+// sessions can be bound to device keys.
 type Parts struct {
 	Keys     ports.KeySource
 	Limiter  ports.LimiterStorage
@@ -102,7 +102,8 @@ func (s *Service) Issue(ctx context.Context, request ports.IssueRequest) (ports.
 }
 
 // renews reports whether the request presents a session of the same installation that can still be
-// renewed: a bound one with a proof, and as what it is. Any other credential is ignored.
+// renewed: a bound session with a proof and the scheme DPoP, or an unbound one with neither. Any
+// other credential is ignored. An unknown key causes a refresh of the keys.
 func (s *Service) renews(id session.InstallID, presented token.Presented, proved possession,
 	keyring *keys.Keyring, now time.Time) bool {
 	if presented.Text == "" {
@@ -118,10 +119,10 @@ func (s *Service) renews(id session.InstallID, presented token.Presented, proved
 		claims.Renewable(now, s.settings.RenewalGrace)
 }
 
-// refreshAfter draws when the client should renew, in whole seconds: uniformly from 0.7 to 0.9 of
-// the lifetime, so that clients that started together spread out. If no whole second lies between
-// the two, it is the last one before them, but at least one second, so that no client renews at
-// once.
+// refreshAfter draws the time after which the client should renew, in whole seconds: uniformly from
+// 0.7 to 0.9 of the lifetime, so that clients that started together spread out. If that range
+// contains no whole second, it is the last whole second before the range, but at least one second,
+// so that no client renews at once.
 func (s *Service) refreshAfter() time.Duration {
 	lifetime := int64(s.settings.Lifetime / time.Second)
 	first, last := (7*lifetime+9)/10, 9*lifetime/10
@@ -132,8 +133,8 @@ func (s *Service) refreshAfter() time.Duration {
 	return time.Duration(first+min(drawn, last-first)) * time.Second
 }
 
-// untilSigner returns how long it takes until a key may sign, bounded by retryAfter and
-// maxRetryAfter.
+// untilSigner returns how long it takes until a key may sign, at least retryAfter and at most
+// maxRetryAfter; maxRetryAfter if no key is pending.
 func untilSigner(keyring *keys.Keyring, now time.Time) time.Duration {
 	from, pending := keyring.NextSignerFrom(now)
 	if !pending {

@@ -34,21 +34,21 @@ var (
 // fixture is a service whose clocks, keys, limiter and entropy the test controls.
 type fixture struct {
 	*issue.Service
-	now      time.Time
-	instant  throttle.Instant
-	events   []ports.Event
-	limiter  ports.LimiterStorage
-	keyring  *keys.Keyring
-	fraction float64
-	clock    *portsmock.ClockMock
-	looks    int // for new keys
+	now       time.Time
+	instant   throttle.Instant
+	events    []ports.Event
+	limiter   ports.LimiterStorage
+	keyring   *keys.Keyring
+	fraction  float64
+	clock     *portsmock.ClockMock
+	refreshes int // calls of Refresh
 }
 
 // Keyring implements ports.KeySource.
 func (f *fixture) Keyring() *keys.Keyring { return f.keyring }
 
-// Refresh implements ports.KeyRefresher: it counts the looks for new keys that are asked for.
-func (f *fixture) Refresh() { f.looks++ }
+// Refresh implements ports.KeyRefresher.
+func (f *fixture) Refresh() { f.refreshes++ }
 
 // Fraction implements ports.Entropy.
 func (f *fixture) Fraction() float64 { return f.fraction }
@@ -56,6 +56,7 @@ func (f *fixture) Fraction() float64 { return f.fraction }
 // Record implements ports.Events.
 func (f *fixture) Record(_ context.Context, event ports.Event) { f.events = append(f.events, event) }
 
+// change changes a fixture, and the parts of its service, before the service is made.
 type change func(*fixture, *issue.Parts)
 
 func newFixture(t *testing.T, changes ...change) *fixture {
@@ -182,9 +183,9 @@ func TestRefreshAfterIsBetweenSevenAndNineTenths(t *testing.T) {
 	}
 }
 
-// TestUnknownKeyOfSessionCausesALook checks that a session of another replica, which may have newer
-// keys, is a reason to look for them.
-func TestUnknownKeyOfSessionCausesALook(t *testing.T) {
+// TestUnknownKeyOfSessionRefreshesKeys checks that a session whose key is unknown causes a refresh:
+// another replica, which has newer keys, may have issued it.
+func TestUnknownKeyOfSessionRefreshesKeys(t *testing.T) {
 	f := newFixture(t)
 	issued, err := f.issue(t, "install-12345")
 	require.NoError(t, err)
@@ -192,11 +193,11 @@ func TestUnknownKeyOfSessionCausesALook(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.issue(t, "install-12345", "Bearer no-token")
 	require.NoError(t, err)
-	assert.Zero(t, f.looks)
+	assert.Zero(t, f.refreshes)
 	f.keyring = newKeyring(t, keys.NewHS256("other", []byte("secret"), keys.Plan{}))
 	_, err = f.issue(t, "install-12345", "Bearer "+issued.Token)
 	require.NoError(t, err)
-	assert.Equal(t, 1, f.looks)
+	assert.Equal(t, 1, f.refreshes)
 }
 
 func TestWhichCredentialsRenew(t *testing.T) {

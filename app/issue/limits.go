@@ -11,12 +11,12 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Limits bounds how many sessions clients and installations are issued.
+// Limits bounds how many sessions are issued to clients and installations.
 type Limits struct {
-	// PerAddress, PerNetwork and PerInstall are the new sessions in each window. PerNetwork may be
-	// 0: a network is then not limited.
+	// PerAddress, PerNetwork and PerInstall are the maximum numbers of new sessions in each window.
+	// If PerNetwork is 0, networks are not limited.
 	PerAddress, PerNetwork, PerInstall int
-	// RenewalsPerInstall and RenewalsPerAddress are the renewals in each window.
+	// RenewalsPerInstall and RenewalsPerAddress are the maximum numbers of renewals in each window.
 	RenewalsPerInstall, RenewalsPerAddress int
 	// Window is above 0.
 	Window time.Duration
@@ -44,8 +44,9 @@ func (l Limits) Of(dimension throttle.Dimension) int {
 	return 0
 }
 
-// checkLimits takes a grant from the limiter, and uses the proof if there is one. The decision is
-// undecided if no grant was taken: either the storage did not decide, or the mode is Observe and
+// checkLimits takes the grants for a session from the limiter, and uses up the proof if there is
+// one. It fails with a *proof.Rejection, a *throttle.Refusal or a *ports.Unavailable. The decision
+// is undecided if no grant was taken: either the storage did not decide, or the mode is Observe and
 // the request was over a limit.
 func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client netip.Addr,
 	renewed bool, proved possession) (throttle.Decision, error) {
@@ -57,9 +58,9 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 	}
 	if proved.bound {
 		if s.limits.Mode == ports.Observe {
-			// Decided first and alone, so that it is remembered whatever the limits say.
+			// Decided first and alone, so that the proof is remembered even if a limit refuses.
 			if s.useAlone(ctx, proved) {
-				return throttle.Decision{}, errUsed()
+				return throttle.Decision{}, errReplayed()
 			}
 			proved = possession{}
 		} else {
@@ -74,8 +75,8 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 		return throttle.Decision{}, &ports.Unavailable{RetryAfter: retryAfter, Cause: err}
 	}
 	refusal, refused := decision.Refusal()
-	if s.used(ctx, proved, refusal) {
-		return throttle.Decision{}, errUsed()
+	if s.recordUse(ctx, proved, refusal) {
+		return throttle.Decision{}, errReplayed()
 	}
 	if !refused {
 		return decision, nil
@@ -92,8 +93,8 @@ func (s *Service) checkLimits(ctx context.Context, id session.InstallID, client 
 	return throttle.Decision{}, refusal
 }
 
-// installOf returns the subject that stands for an installation in telemetry, which shows one name
-// for it, whether it was new or renewed.
+// installOf returns the subject by which telemetry names an installation: that of ByInstall, also
+// for renewals, so that an installation has one name.
 func (s *Service) installOf(checks *throttle.Checks, id session.InstallID) throttle.Subject {
 	for i := range checks.Len() {
 		if check := checks.At(i); check.Dimension == throttle.ByInstall {
@@ -103,24 +104,24 @@ func (s *Service) installOf(checks *throttle.Checks, id session.InstallID) throt
 	return s.digester.Subject(throttle.ByInstall, id.Text())
 }
 
-// useAlone uses a proof without any limit, and reports whether it was used before. During an outage
-// in which nothing decides, it was not: in mode Observe an outage refuses nothing.
+// useAlone uses up a proof without checking any limit, and reports whether it was used before. If
+// the storage fails, it returns false: in mode Observe an outage refuses nothing.
 func (s *Service) useAlone(ctx context.Context, proved possession) bool {
 	decision, err := s.limiter.Decide(ctx, s.clock.Instant(), throttle.NewChecks(proved.use))
 	if err != nil {
 		return false
 	}
 	refusal, _ := decision.Refusal()
-	return s.used(ctx, proved, refusal)
+	return s.recordUse(ctx, proved, refusal)
 }
 
 // Subject returns the text of the subject that a client with an address and an install id has in a
-// dimension. It returns false if the dimension is not limited, or if the client has no subject in
+// dimension. limited is false if the dimension is not limited, or if the client has no subject in
 // it.
 func (l Limits) Subject(dimension throttle.Dimension, client netip.Addr,
 	id session.InstallID) (text string, limited bool) {
 	switch {
-	case l.Of(dimension) == 0, dimension == throttle.ByProof: // whose subject is no client
+	case l.Of(dimension) == 0, dimension == throttle.ByProof: // the subject of ByProof is no client
 		return "", false
 	case dimension.Shared():
 		prefix, ok := l.prefix(dimension, client)
@@ -132,9 +133,10 @@ func (l Limits) Subject(dimension throttle.Dimension, client netip.Addr,
 	return id.Text(), true
 }
 
-// prefix returns the addresses that are the subject of a client in a dimension that installations
-// share; false if it has none.
-func (l Limits) prefix(dimension throttle.Dimension, client netip.Addr) (netip.Prefix, bool) {
+// prefix returns the range of addresses that is the subject of a client in a dimension that
+// installations share; ok is false if there is none.
+func (l Limits) prefix(dimension throttle.Dimension, client netip.Addr) (prefix netip.Prefix,
+	ok bool) {
 	if dimension == throttle.ByNetwork {
 		return clientaddr.Network(client, l.IPv6Prefix)
 	}
@@ -161,15 +163,15 @@ func (s *Service) renewal(id session.InstallID, client netip.Addr) throttle.Chec
 	return throttle.NewChecks(install, address)
 }
 
-// check returns the check of a dimension; false if the client is not limited in it. The text of its
-// subject is that of Limits.Subject, here without an allocation.
+// check returns the check of a dimension; limited is false if the client is not limited in it. The
+// text of its subject is that of Limits.Subject, but check does not allocate it.
 func (s *Service) check(dimension throttle.Dimension, client netip.Addr,
-	id session.InstallID) (throttle.Check, bool) {
+	id session.InstallID) (check throttle.Check, limited bool) {
 	limit := s.limits.Of(dimension)
 	if limit == 0 {
 		return throttle.Check{}, false
 	}
-	check := throttle.Check{Dimension: dimension, Limit: limit, Window: s.limits.Window}
+	check = throttle.Check{Dimension: dimension, Limit: limit, Window: s.limits.Window}
 	if !dimension.Shared() {
 		check.Subject = s.digester.Subject(dimension, id.Text())
 		return check, true
@@ -183,7 +185,8 @@ func (s *Service) check(dimension throttle.Dimension, client netip.Addr,
 	return check, true
 }
 
-// appendPrefix appends what prefix.String returns, also for an invalid one.
+// appendPrefix appends the text of prefix.String. Unlike AppendTo, it does so for the zero prefix,
+// too.
 func appendPrefix(to []byte, prefix netip.Prefix) []byte {
 	if !prefix.IsValid() {
 		return append(to, prefix.String()...)

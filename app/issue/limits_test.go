@@ -146,8 +146,8 @@ func TestRenewalHasLimitsOfItsOwn(t *testing.T) {
 	assert.Equal(t, 60, refusal.RetryAfterSeconds(), "not spread: the installation is alone")
 }
 
-// TestStrangerCannotBarARenewal has a stranger who knows an install id use up all that can be used
-// up in its name, from any address, also that of the holder.
+// TestStrangerCannotBarARenewal has a stranger who knows an install id exhaust every limit that
+// this knowledge allows, from many addresses, including that of the holder, who can still renew.
 func TestStrangerCannotBarARenewal(t *testing.T) {
 	f := newFixture(t)
 	held, err := f.issue(t, "install-1")
@@ -163,8 +163,8 @@ func TestStrangerCannotBarARenewal(t *testing.T) {
 	}
 }
 
-// TestRenewalsAreBoundForAnAddress has one address renew many sessions that it has collected.
-func TestRenewalsAreBoundForAnAddress(t *testing.T) {
+// TestRenewalsAreLimitedByAddress has one address renew many sessions that it has collected.
+func TestRenewalsAreLimitedByAddress(t *testing.T) {
 	f := newFixture(t)
 	renewed := 0
 	for i := range 3 * limits.RenewalsPerAddress {
@@ -181,7 +181,8 @@ func TestRenewalsAreBoundForAnAddress(t *testing.T) {
 	assert.Equal(t, limits.RenewalsPerAddress, renewed)
 }
 
-// TestSpreadsTheReturnOfACrowd refuses many installations at once, for an address that they share.
+// TestSpreadsTheReturnOfACrowd refuses many installations at once, by the limit of an address that
+// they share: their waits are spread evenly over the window.
 func TestSpreadsTheReturnOfACrowd(t *testing.T) {
 	f := newFixture(t)
 	for i := range limits.PerAddress {
@@ -262,8 +263,8 @@ func TestStorageSeesOnlyDigests(t *testing.T) {
 	}
 }
 
-// TestChecksAreForTheSubjectsOfTheLimits checks that what is counted is what an operator is shown
-// of a client.
+// TestChecksAreForTheSubjectsOfTheLimits checks that grants are counted for the subjects that
+// sessiond limits explain shows to operators.
 func TestChecksAreForTheSubjectsOfTheLimits(t *testing.T) {
 	digester := throttle.NewDigester([]byte("digest key"))
 	id := request(t, "install-1").InstallID()

@@ -25,9 +25,10 @@ func New(keyset ports.Keyset, clock ports.Clock, material ports.KeyMaterial) *Se
 
 // Outcome is the result of a change.
 type Outcome struct {
-	// Keyring holds the keys after the change, Now the time at which it was made.
+	// Keyring holds the keys after the change.
 	Keyring *keys.Keyring
-	Now     time.Time
+	// Now is the time at which the change was made.
+	Now time.Time
 	// ID is the key that was added or revoked; empty for a change to several.
 	ID keys.ID
 	// Replacement is the key that was added in place of a revoked one; empty if there is none.
@@ -39,10 +40,10 @@ type Outcome struct {
 }
 
 // NoKeysetError is the error for a change to a keyset that does not exist. Only Create and Import
-// make a new keyset, so that a mistyped name does not.
+// make a new keyset, so that no other change of a mistyped name does.
 type NoKeysetError struct{}
 
-// Error says that the keyset is missing.
+// Error implements error.
 func (NoKeysetError) Error() string { return "there is no keyset" }
 
 // NewKey describes the key to add.
@@ -50,10 +51,10 @@ type NewKey struct {
 	// Algorithm is one of keys.Algorithms; any other is a bug and panics. If empty, it is that of
 	// the current signer, or keys.DefaultAlgorithm if none signs.
 	Algorithm keys.Algorithm
-	// ID is the key's id. If empty, one is made of the date and random characters.
+	// ID is the key's id. If it is empty, an id is made of the algorithm's prefix, the date and
+	// random characters.
 	ID keys.ID
-	// SignAfter is how long the key is pending before it signs. If nil, it is the algorithm's
-	// default.
+	// SignAfter is how long the key is pending before it signs. Nil means the algorithm's default.
 	SignAfter *time.Duration
 	// Force makes the change even if a check advises against it.
 	Force bool
@@ -94,7 +95,7 @@ type Revocation struct {
 	// Replace adds, in the same change, a new key of the same algorithm that signs at once, if no
 	// other key signs.
 	Replace bool
-	// Force revokes the key even if no key signs then.
+	// Force revokes the key even if no key would sign afterwards.
 	Force bool
 }
 
@@ -177,10 +178,11 @@ func (k NewKey) signAfter() time.Duration {
 	return k.Algorithm.SignAfter()
 }
 
-// newID returns an id made of the date, for readers, and random characters, so that two keys of one
-// day differ.
+// newID returns an id made of the algorithm's prefix and the date, for readers, and of random
+// characters, so that two keys of one day differ.
 func (s *Service) newID(algorithm keys.Algorithm, now time.Time) keys.ID {
-	const letters = "abcdefghijkmnpqrstuvwxyz23456789" // 32, none easily mistaken for another
+	// 32 characters, which divide the values of a byte evenly. None is easily mistaken for another.
+	const letters = "abcdefghijkmnpqrstuvwxyz23456789"
 	random := s.material.Generate(5)
 	for i, b := range random {
 		random[i] = letters[int(b)%len(letters)]

@@ -22,7 +22,7 @@ var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 type fixture struct {
 	*keyadmin.Service
 	keyring *keys.Keyring
-	fill    byte  // of the last generated material
+	fill    byte  // the value of every byte of the last generated material
 	err     error // returned by the keyset
 }
 
@@ -172,7 +172,8 @@ func TestRevokeThenPrune(t *testing.T) {
 	assert.False(t, s.keyring.CanSign(noon))
 }
 
-// TestRevokeReplaces checks that the emergency command is one change, for each algorithm.
+// TestRevokeReplaces checks for each algorithm that one change revokes a key and adds its
+// replacement.
 func TestRevokeReplaces(t *testing.T) {
 	for _, algorithm := range keys.Algorithms() {
 		s := newFixture()

@@ -20,10 +20,10 @@ type Service struct {
 	built    atomic.Pointer[published]
 }
 
-// published is the set that was built last, and when it holds.
+// published is the set that was built last.
 type published struct {
-	keyring *keys.Keyring
-	during  keys.Span
+	keyring *keys.Keyring // whose set it is
+	during  keys.Span     // when it is the set of keyring
 	set     string
 }
 

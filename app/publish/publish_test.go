@@ -71,27 +71,27 @@ func TestBuildsTheSetOnceForEachChange(t *testing.T) {
 	}
 }
 
-// TestConcurrentCallersShareOneSet checks that callers that come together wait for one builder, and
-// that none gets the set of another keyring.
+// TestConcurrentCallersShareOneSet checks that concurrent callers share a set that is built once,
+// and that none gets the set of another keyring.
 func TestConcurrentCallersShareOneSet(t *testing.T) {
 	noon := time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
-	var rings [2]*keys.Keyring
-	for i := range rings {
-		ring, err := keys.NewKeyring(keys.NewEdDSA(keys.ID(fmt.Sprint("pair", i)),
+	var keyrings [2]*keys.Keyring
+	for i := range keyrings {
+		keyring, err := keys.NewKeyring(keys.NewEdDSA(keys.ID(fmt.Sprint("pair", i)),
 			bytes.Repeat([]byte{byte(i)}, keys.SeedSize), keys.Plan{}))
 		require.NoError(t, err)
-		rings[i] = ring
+		keyrings[i] = keyring
 	}
-	source := portsfake.NewKeys(rings[0])
+	source := portsfake.NewKeys(keyrings[0])
 	service := publish.New(source, portsfake.NewClock(noon))
-	for _, ring := range rings {
-		source.Put(ring)
+	for _, keyring := range keyrings {
+		source.Put(keyring)
 		var sets sync.Map
 		var callers sync.WaitGroup
 		for range 32 {
 			callers.Go(func() {
 				set := service.PublicSet()
-				assert.Equal(t, keys.FormatPublic(ring, noon), set)
+				assert.Equal(t, keys.FormatPublic(keyring, noon), set)
 				sets.Store(unsafe.StringData(set), true)
 			})
 		}

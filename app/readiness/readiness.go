@@ -1,6 +1,6 @@
-// Package readiness reports whether this replica can serve: it is neither starting nor stopping, a
-// key could sign at some time since it started, and every other part is ready. It imports domain
-// and ports.
+// Package readiness reports whether this replica can serve. It can if it is neither starting nor
+// stopping, if a key could sign at some time since it started, and if every other part is ready.
+// The package imports domain and ports.
 package readiness
 
 import (
@@ -28,9 +28,9 @@ type Service struct {
 	clock ports.Clock
 	parts []ports.Health
 	stage atomic.Int32
-	// couldSign is set once a key was seen that may sign. From then on a missing signing key is
-	// only a detail and does not fail readiness: taking every replica out of service for it would
-	// stop verification as well.
+	// couldSign is set once a key may sign. From then on a missing signing key is only a detail of
+	// the condition and does not fail readiness: to take every replica out of service would stop
+	// verification as well.
 	couldSign atomic.Bool
 }
 
@@ -39,11 +39,11 @@ func New(keys ports.KeySource, clock ports.Clock, parts ...ports.Health) *Servic
 	return &Service{keys: keys, clock: clock, parts: parts}
 }
 
-// Started records that the service is serving. It also checks for a signing key, because that key
-// may have expired by the time of the first readiness probe.
+// Started records that the service is serving. It also checks for a signing key, which may have
+// expired by the time of the first readiness probe.
 func (s *Service) Started() {
 	s.stage.Store(serving)
-	s.signer()
+	s.checkSigner()
 }
 
 // Stopping records that the service is stopping.
@@ -51,13 +51,14 @@ func (s *Service) Stopping() { s.stage.Store(stopping) }
 
 // Conditions implements ports.Readiness.
 func (s *Service) Conditions() []ports.Condition {
-	conditions := []ports.Condition{s.service(), s.signer()}
+	conditions := []ports.Condition{s.service(), s.checkSigner()}
 	for _, part := range s.parts {
 		conditions = append(conditions, part.Condition())
 	}
 	return conditions
 }
 
+// service returns the condition of the stage.
 func (s *Service) service() ports.Condition {
 	condition := ports.Condition{Name: conditionService}
 	switch s.stage.Load() {
@@ -71,7 +72,8 @@ func (s *Service) service() ports.Condition {
 	return condition
 }
 
-func (s *Service) signer() ports.Condition {
+// checkSigner returns the condition of the keys, and sets couldSign if a key may sign.
+func (s *Service) checkSigner() ports.Condition {
 	condition := ports.Condition{Name: conditionKeys, Ready: true}
 	if _, ok := s.keys.Keyring().SignerAt(s.clock.Now()); ok {
 		s.couldSign.Store(true)

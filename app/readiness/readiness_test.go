@@ -15,10 +15,10 @@ import (
 
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-// healthOf is a ports.Health in one condition.
-type healthOf ports.Condition
+// fixedHealth is a ports.Health whose condition never changes.
+type fixedHealth ports.Condition
 
-func (h healthOf) Condition() ports.Condition { return ports.Condition(h) }
+func (h fixedHealth) Condition() ports.Condition { return ports.Condition(h) }
 
 func TestUnreadyUntilAKeyCouldSign(t *testing.T) {
 	clock := portsfake.NewClock(noon)
@@ -27,7 +27,7 @@ func TestUnreadyUntilAKeyCouldSign(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	part := ports.Condition{Name: "part", Ready: true, Detail: "a detail"}
-	service := readiness.New(portsfake.NewKeys(keyring), clock, healthOf(part))
+	service := readiness.New(portsfake.NewKeys(keyring), clock, fixedHealth(part))
 
 	service.Started()
 	assert.Equal(t, []ports.Condition{

@@ -14,13 +14,14 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// endless yields attempts of a new address each, and measures the heap after the last.
-type endless struct {
+// manyAddresses is a ports.Attempts in which each attempt has a new address. It measures the heap
+// after the last one.
+type manyAddresses struct {
 	n, of int
 	heap  uint64
 }
 
-func (e *endless) Next(attempt *ports.Attempt) (bool, error) {
+func (e *manyAddresses) Next(attempt *ports.Attempt) (bool, error) {
 	if e.n == e.of {
 		e.heap = heap()
 		return false, nil
@@ -38,6 +39,7 @@ func (e *endless) Next(attempt *ports.Attempt) (bool, error) {
 	return true, nil
 }
 
+// heap returns the size of the live heap, in bytes.
 func heap() uint64 {
 	runtime.GC()
 	var stats runtime.MemStats
@@ -45,12 +47,12 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestMemoryOfASubject bounds what a subject costs, whatever the number of requests and settings.
-// The page for operators states the bound.
+// TestMemoryOfASubject bounds the memory for each subject, which the documentation for operators
+// states.
 func TestMemoryOfASubject(t *testing.T) {
 	const subjects, most = 400_000, 100
 	before := heap()
-	source := &endless{of: subjects}
+	source := &manyAddresses{of: subjects}
 	_, err := simulate.New(inMemory).Run(t.Context(), source, []simulate.Setting{
 		{Limits: throttle.Limits{1}}, {Limits: throttle.Limits{8}}})
 	require.NoError(t, err)

@@ -9,14 +9,16 @@ import (
 
 // Report is the outcome of a replay.
 type Report struct {
-	// Requests is how many were replayed. Undecided is how many more there were on which the
-	// service made no decision; they are left out.
-	Requests, Undecided int
-	// First and Last are when the first and the last were made, on the wall clock.
+	// Requests is the number of requests that were replayed.
+	Requests int
+	// Undecided is the number of recorded requests on which the service made no decision. They are
+	// not among Requests.
+	Undecided int
+	// First and Last are the times of the first and of the last request, on the wall clock.
 	First, Last time.Time
-	// Parts is how many parts the recording has, each of which begins without grants.
-	// LimitsChanged is true if the limits of any differ from those of the first.
-	Parts         int
+	// Parts is the number of parts of the recording, each of which begins without grants.
+	Parts int
+	// LimitsChanged is true if the limits of some part differ from those of the first.
 	LimitsChanged bool
 	// Seen is the number of different subjects in each dimension.
 	Seen [throttle.ByRenewalAddress + 1]int
@@ -26,28 +28,30 @@ type Report struct {
 
 // Result is the outcome of one setting.
 type Result struct {
-	// Setting has the recorded limits of the first part where none were named.
+	// Setting is the setting, with the recorded limits of the first part in place of those that it
+	// does not name.
 	Setting Setting
-	// Requests and Refusals count requests and those that were refused, over time.
+	// Requests and Refusals are the numbers of requests, and of those that were refused, over time.
 	Requests, Refusals Timeline
-	// By is the number of refusals by the dimension that they name.
+	// By is the number of refusals for each dimension that they name.
 	By [throttle.ByRenewalAddress + 1]int
 	// LongestWait is the longest time until a refused request could have been granted, without the
 	// share of the window that spreads retries.
 	LongestWait time.Duration
-	// Kinds says how refusals fall on subjects.
+	// Kinds is the distribution of refusals over the subjects of each kind.
 	Kinds [kinds]Share
 }
 
-// RefusedShare returns the larger of the shares of addresses and of installations that were ever
+// RefusedShare returns the share of addresses, or of installations if it is larger, that were ever
 // refused.
 func (r *Result) RefusedShare() float64 {
 	return max(r.Kinds[Addresses].RefusedShare(), r.Kinds[Installations].RefusedShare())
 }
 
-// Suggest returns the index of the tightest setting that refuses at most a share of the addresses
-// and of the installations: of those, the one that refuses most requests, and among equals the one
-// with the lowest limits in the order of the dimensions, and then the longest window.
+// Suggest returns the index of the tightest setting whose RefusedShare is at most share: the one
+// that refuses most requests, of equal ones the one with the lowest limits in the order of the
+// dimensions, and of these the one with the longest window. found is false if every setting refuses
+// more.
 func (r *Report) Suggest(share float64) (index int, found bool) {
 	for i := range r.Results {
 		if r.Results[i].RefusedShare() > share {
@@ -60,7 +64,8 @@ func (r *Report) Suggest(share float64) (index int, found bool) {
 	return index, found
 }
 
-// tighter reports whether a setting is tighter than another.
+// tighter reports whether the setting of one is tighter than that of other, in the order of
+// Suggest. A limit of 0 is no limit, and so the highest.
 func tighter(one, other *Result) bool {
 	if order := cmp.Compare(one.Refusals.Total, other.Refusals.Total); order != 0 {
 		return order > 0

@@ -1,9 +1,9 @@
-// Package simulate replays recorded requests to issue sessions under other limits, and reports whom
-// they would have refused. It imports domain and ports.
+// Package simulate replays recorded requests to issue sessions under other limits, and reports
+// which of them these limits would have refused. It imports domain and ports.
 //
-// Each setting has a limiter storage of its own, which decides as the service's does. Memory use
-// follows the number of different subjects, and for each setting the number of subjects that it
-// refused and the grants within its window.
+// Each setting has a limiter storage of its own, which decides as that of the service does. Memory
+// use is proportional to the number of different subjects and, for each setting, to the number of
+// subjects that it refused and of grants within its window.
 package simulate
 
 import (
@@ -14,9 +14,9 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Setting is a choice of limits to try. A limit or a window of 0 is that under which the requests
-// were recorded; where the recording does not know either, a dimension is not limited. A limit of
-// throttle.Off is none.
+// Setting is a choice of limits to try. A limit or a window of 0 stands for the recorded one; a
+// dimension whose recorded limit is unknown is then not limited. A limit of throttle.Off disables a
+// dimension.
 type Setting struct {
 	Limits throttle.Limits
 	Window time.Duration
@@ -57,17 +57,17 @@ type run struct {
 	subjects subjects
 }
 
-// trial is one setting with its storage and what was counted under it.
+// trial is the replay under one setting.
 type trial struct {
-	asked   Setting
-	setting Setting
+	asked   Setting // as passed to Run
+	setting Setting // with the recorded limits of the current part
 	storage ports.LimiterStorage
 	result  Result
-	refused map[subjectID]int
+	refused map[subjectID]int // the number of refusals
 }
 
 // Run replays all attempts under each setting. Every window must be known, from the setting or from
-// the recording. It stops when ctx is done.
+// the recording. It fails with the error of attempts, of a storage, or of ctx when that is done.
 func (s *Service) Run(ctx context.Context, attempts ports.Attempts,
 	settings []Setting) (Report, error) {
 	r := run{open: s.open, subjects: newSubjects()}
@@ -93,7 +93,7 @@ func (s *Service) Run(ctx context.Context, attempts ports.Attempts,
 	}
 }
 
-// begin opens the storages for a part of the recording that has its own limits.
+// begin opens new storages for a part of the recording, which begins without grants.
 func (r *run) begin(recorded ports.RecordedLimits) error {
 	first := r.report.Parts == 0
 	if first {

@@ -47,7 +47,7 @@ func check(dimension throttle.Dimension, subject int) throttle.Check {
 
 var start = time.Unix(1_800_000_000, 0)
 
-// attempt is one by an address and an installation, at a second.
+// attempt returns a request for a new session at a second after start.
 func attempt(second int, address, install int) ports.Attempt {
 	at := time.Duration(second) * time.Second
 	return ports.Attempt{Instant: throttle.Instant(at), Time: start.Add(at),
@@ -62,6 +62,7 @@ func run(t *testing.T, attempts []ports.Attempt, settings ...simulate.Setting) s
 	return report
 }
 
+// begins makes the first attempt the beginning of a part with these limits.
 func begins(attempts []ports.Attempt, recorded ports.RecordedLimits) []ports.Attempt {
 	attempts[0].Begins = &recorded
 	return attempts
@@ -166,7 +167,8 @@ func TestSuggestion(t *testing.T) {
 	assert.False(t, found)
 }
 
-// TestSuggestsTheLowerOfEqualSettings checks that no limit is the highest one.
+// TestSuggestsTheLowerOfEqualSettings checks that an unlimited dimension counts as the highest
+// limit.
 func TestSuggestsTheLowerOfEqualSettings(t *testing.T) {
 	recorded := ports.RecordedLimits{Window: time.Minute, Limits: throttle.Limits{
 		throttle.ByAddress: 8, throttle.ByInstall: 8}}
@@ -213,8 +215,8 @@ func TestRunFails(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// TestAnyTimes counts times that are far apart, or go back.
-func TestAnyTimes(t *testing.T) {
+// TestTimelineCountsAnyTimes counts requests whose times are far apart, or go back.
+func TestTimelineCountsAnyTimes(t *testing.T) {
 	for _, times := range [][]time.Time{{start, time.Unix(1<<40, 0), start, time.Unix(0, 0)},
 		{time.Unix(0, 0), time.Unix(9_000_000_000, 0)}} {
 		t.Run(fmt.Sprint(times[0]), func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// Kind is what subjects are.
+// Kind is a kind of subjects.
 type Kind uint8
 
 // The kinds.
@@ -18,7 +18,7 @@ const (
 	kinds
 )
 
-// kindOf returns what the subjects of a dimension are.
+// kindOf returns the kind of the subjects of a dimension.
 func kindOf(dimension throttle.Dimension) Kind {
 	switch dimension {
 	case throttle.ByAddress, throttle.ByRenewalAddress:
@@ -30,13 +30,14 @@ func kindOf(dimension throttle.Dimension) Kind {
 	return Installations
 }
 
-// Share is how refusals fall on the subjects of a kind. An address or an installation that asks for
-// new sessions and for renewals counts as two subjects, because their digests are unrelated.
+// Share is the distribution of refusals over the subjects of a kind. An address or an installation
+// that requests both new sessions and renewals counts as two subjects, because their digests are
+// unrelated.
 type Share struct {
-	// Subjects is how many there are, and Refused how many were refused at least once.
+	// Subjects is the number of subjects, and Refused how many were refused at least once.
 	Subjects, Refused int
-	// Top is the share of refusals that falls on the hundredth of the subjects, rounded up, that
-	// were refused most; 0 without refusals.
+	// Top is the share of refusals of the 1 % of subjects, rounded up, that were refused most; 0
+	// without refusals.
 	Top float64
 }
 
@@ -78,7 +79,8 @@ func (s *subjects) id(check throttle.Check) subjectID {
 	return id
 }
 
-// shares returns how refusals, counted by subject, fall on the subjects of each kind.
+// shares returns the distribution of refusals for each kind. refused is the number of refusals of
+// each subject.
 func (s *subjects) shares(refused map[subjectID]int) [kinds]Share {
 	var shares [kinds]Share
 	for dimension, count := range s.seen {

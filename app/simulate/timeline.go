@@ -5,8 +5,8 @@ import "time"
 // intervals is the number of intervals of a timeline.
 const intervals = 120
 
-// Timeline counts events in intervals of equal length, at most 120 of them: the length doubles when
-// they do not suffice.
+// Timeline counts events in at most 120 intervals of equal length. The length doubles when more
+// intervals would be needed.
 type Timeline struct {
 	// Total is the number of events.
 	Total int

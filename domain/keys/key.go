@@ -1,7 +1,7 @@
 // Package keys decides which key signs and which keys may verify at an instant.
 //
 // A key is made for one algorithm, and its state is a pure function of the key and the clock. All
-// that distinguishes algorithms stands in one row of a table for each; no other code, here or
+// that distinguishes algorithms is in a table with a row for each; no other code, here or
 // elsewhere, compares algorithms to decide what to do. A keyring holds every key in every state and
 // never changes; a new set of keys is a new keyring. Material never leaves a key except as a
 // signature, and no format verb shows it; Secret is the one exception, for the policy that checks
