@@ -108,10 +108,10 @@ func drawAny(t *rapid.T, largest int,
 	return checks
 }
 
-// TestForgetsOnlyWhatItMust is for one part, and for limits so large that the capacity for instants
-// is what runs out. It reads from the storage which subjects are gone. No subject may be forgotten
-// while an expired one could be removed instead, nor before a subject whose last grant is older,
-// nor without need; and all answers are exact for the subjects that remain.
+// TestForgetsOnlyWhatItMust uses one part, and limits so large that the capacity for instants runs
+// out first. It reads from the storage which subjects are gone. No subject may be forgotten while
+// an expired one could be removed instead, nor before a subject whose last grant is older, nor
+// without need; and all answers are exact for the subjects that remain.
 func TestForgetsOnlyWhatItMust(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maxSubjects := rapid.IntRange(1, 12).Draw(t, "max subjects")
@@ -150,7 +150,8 @@ func keyOf(check throttle.Check) throttle.Check {
 	return throttle.Check{Dimension: check.Dimension, Subject: check.Subject, Window: check.Window}
 }
 
-// checkAnswers makes checks, and compares the decision with what the known subjects make it.
+// checkAnswers makes checks, and compares the decision with that by the grants of the known
+// subjects.
 func checkAnswers(t *rapid.T, storage *memory.Storage, known map[throttle.Check]*subject,
 	now throttle.Instant, checks []throttle.Check) {
 	decision := decide(t, storage, now, checks...)

@@ -11,11 +11,11 @@ import (
 // installation. So a decision reads one line for it, and no cell lies in two. An entry moves to the
 // other kind of cell as its grants require; earlier grants than the last four are in a ring buffer.
 
-// header begins both kinds of cell.
+// header is the beginning of both kinds of cell.
 type header struct {
 	subject throttle.Subject
-	place   position // in the order of its lane
-	buffer  ref      // its ring buffer; none if there is none
+	place   position // in the order of the lane
+	buffer  ref      // the ring buffer with earlier grants; none if there is none
 }
 
 // narrowCell has 32 bytes.
@@ -45,19 +45,20 @@ type cells struct {
 	narrow slab[narrowCell]
 }
 
+// The kinds of cells in the lowest bit of a ref.
 const (
 	narrow ref = 0
 	wide   ref = 1
 )
 
-// entry leads to an entry's cell, of either kind; the zero value to none.
+// entry is a reference to the cell of an entry, of either kind; the zero value is to none.
 type entry struct {
 	ref    ref
 	wide   *wideCell
 	narrow *narrowCell
 }
 
-// at returns an entry.
+// at returns the entry with that ref.
 func (c *cells) at(ref ref) entry {
 	if ref&1 == wide {
 		return entry{ref: ref, wide: c.wide.at(ref >> 1)}
@@ -90,7 +91,7 @@ func (e *entry) last() throttle.Instant {
 	return e.narrow.instants[0]
 }
 
-// push adds the newest instant in place of the oldest.
+// push adds the newest instant and drops the oldest.
 func (e *entry) push(at throttle.Instant) {
 	if e.isWide() {
 		all := &e.wide.instants
@@ -116,8 +117,8 @@ func (c *cells) remove(ref ref) {
 	}
 }
 
-// convert moves an entry, which must be in no order, to a cell of the other kind, and returns it.
-// Of its grants only the last one is copied.
+// convert moves an entry to a cell of the other kind, and returns it. The entry must be unlinked
+// from its order. Only its last grant is copied.
 func (c *cells) convert(from *entry) entry {
 	var to entry
 	if from.isWide() {

@@ -74,7 +74,7 @@ func decide(t tester, storage *memory.Storage, now throttle.Instant,
 }
 
 // TestSmallStorageMatchesTheModel uses a storage that is far too small for its subjects, and
-// compares every answer, what it forgot and what it holds with the model.
+// compares every answer, and the subjects that it forgot and that it holds, with the model.
 func TestSmallStorageMatchesTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maxSubjects := rapid.IntRange(1, 6).Draw(t, "max subjects")
@@ -249,8 +249,8 @@ func TestExpiredSubjectsGoFirst(t *testing.T) {
 	assert.Len(t, storage.Grants(long(0)), 1)
 }
 
-// TestFloorNeverSinks has windows of two lengths end out of order: a caller whose clock was read
-// before that gains nothing by it.
+// TestFloorNeverSinks has windows of two lengths end out of order: a late caller, which read its
+// clock before, gains no grant.
 func TestFloorNeverSinks(t *testing.T) {
 	storage := open(t, 100, 100)
 	short := func(number int) throttle.Check {

@@ -6,16 +6,17 @@ import "math/bits"
 // half full, so that every search is short and ends. Removing an entry closes the gap at once, so
 // there are no tombstones to clean up.
 //
-// A slot has the number of an entry, and in the bits that no number needs a part of the hash, so
-// that a search hardly ever reads an entry that it does not look for.
+// A slot holds the ref of an entry in its low bits and a part of the entry's hash in the others, so
+// that a search hardly ever reads the cell of another subject.
 type index struct {
-	slots   []uint32
-	refBits int
+	slots   []uint32 // 0 is an empty slot
+	refBits int      // how many bits a ref needs
 }
 
+// initialIndexSize is the number of slots of an empty index, a power of two.
 const initialIndexSize = 64
 
-// newIndex returns an empty index for entries up to a number.
+// newIndex returns an empty index for refs up to largest.
 func newIndex(largest int) index {
 	return index{slots: make([]uint32, initialIndexSize), refBits: bits.Len(uint(largest))}
 }
@@ -28,7 +29,8 @@ func (x *index) first(hash uint64) int { return int(hash) & (len(x.slots) - 1) }
 // next returns the slot that a search visits after slot.
 func (x *index) next(slot int) int { return (slot + 1) & (len(x.slots) - 1) }
 
-// part returns the part of a hash that slots hold. Its bits choose neither the slot nor the shard.
+// part returns the part of a hash that slots hold, shifted into place. Its bits select neither the
+// slot nor the shard, so they tell apart entries with the same home slot.
 func (x *index) part(hash uint64) uint32 { return uint32(hash>>24) << x.refBits }
 
 // at returns the entry in a slot, none if it is empty, and reports whether it may have the hash.
@@ -45,7 +47,7 @@ func (x *index) insert(entry ref, hash uint64) {
 	x.put(x.first(hash), uint32(entry)|x.part(hash))
 }
 
-// put puts what a slot holds into the first empty slot from one on.
+// put stores held, the content of a slot, in the first empty slot from slot on.
 func (x *index) put(slot int, held uint32) {
 	for x.slots[slot] != 0 {
 		slot = x.next(slot)
@@ -53,7 +55,7 @@ func (x *index) put(slot int, held uint32) {
 	x.slots[slot] = held
 }
 
-// grow doubles the table.
+// grow doubles the number of slots.
 func (x *index) grow(hashOf func(ref) uint64) {
 	before := x.slots
 	x.slots = make([]uint32, 2*len(before))
@@ -64,7 +66,7 @@ func (x *index) grow(hashOf func(ref) uint64) {
 	}
 }
 
-// replace replaces an entry, which must be present, by another with the same hash.
+// replace replaces an entry, which must be present, by another entry with the same hash.
 func (x *index) replace(entry, by ref, hash uint64) {
 	slot := x.first(hash)
 	for x.entry(x.slots[slot]) != entry {
@@ -73,8 +75,8 @@ func (x *index) replace(entry, by ref, hash uint64) {
 	x.slots[slot] = uint32(by) | x.part(hash)
 }
 
-// remove removes an entry, which must be present, and moves back those behind it that a search
-// would no longer find across the gap.
+// remove removes an entry, which must be present, and moves entries behind it into the gap if a
+// search would no longer find them.
 func (x *index) remove(entry ref, hashOf func(ref) uint64) {
 	gap := x.first(hashOf(entry))
 	for x.entry(x.slots[gap]) != entry {

@@ -10,8 +10,8 @@ import (
 // lane holds the entries of a shard that have one window. As they share the window, they expire in
 // the order of their last grants.
 type lane struct {
-	// What each grant writes has a cache line of its own, since each core has to fetch it from the
-	// one that granted last.
+	// The fields that each grant writes have a cache line of their own, because each core has to
+	// fetch it from the core that wrote last.
 	order  order
 	latest throttle.Instant // no entry's last grant is later
 
@@ -24,8 +24,8 @@ type lane struct {
 	_ [24]byte // so that no line is shared with another lane
 }
 
-// laneOf returns the lane of a window, nil if there is none. Windows come from the configuration
-// and so are few.
+// laneOf returns the lane of a window; nil if there is none. There are few windows, because they
+// come from the configuration.
 func (s *shard) laneOf(window time.Duration) *lane {
 	for _, l := range s.lanes {
 		if l.window == window {
@@ -57,7 +57,7 @@ func (l *lane) find(hash uint64, subject *throttle.Subject) entry {
 	}
 }
 
-// add adds an entry for a subject that has none, with a grant.
+// add adds an entry for a subject that has none, with one grant at an instant.
 func (l *lane) add(hash uint64, subject *throttle.Subject, at throttle.Instant) {
 	added := l.cells.add(subject, at)
 	l.live++
@@ -76,8 +76,8 @@ func (l *lane) hashOf(ref ref) uint64 {
 	return hashOf(&e.header().subject)
 }
 
-// remove removes an entry, which must be the first of the order.
-func (l *lane) remove(ref ref) {
+// removeFirst removes an entry, which must be the first of the order.
+func (l *lane) removeFirst(ref ref) {
 	l.order.leave(l.order.begin)
 	l.order.begin++
 	l.index.remove(ref, l.hashOf)

@@ -8,14 +8,14 @@ import (
 )
 
 // model is a small storage in the simplest form: a list of subjects in the order of their last
-// grants. If their part is full, a new subject first removes those that have expired, and then the
-// first one of that part. It shares no arithmetic with the domain.
+// grants. If the part of a new subject is full, the subjects that have expired are removed and, if
+// that is not enough, the first subject of the part. It shares no arithmetic with the domain.
 type model struct {
 	max       int        // in each part
 	subjects  []*subject // oldest last grant first; if equal, in the order of arrival
 	forgotten uint64
 	latest    throttle.Instant // the latest now of any caller
-	floor     throttle.Instant // the latest end of a window that any caller saw
+	floor     throttle.Instant // the latest end of a window that was removed
 }
 
 type subject struct {
@@ -46,7 +46,7 @@ func (s *subject) counted(at throttle.Instant) int {
 	return n
 }
 
-// find returns the check's subject, or one without grants.
+// find returns the check's subject, or a new one without grants.
 func (m *model) find(check throttle.Check) *subject {
 	for _, s := range m.subjects {
 		if s.id == check.Subject && s.window == check.Window {

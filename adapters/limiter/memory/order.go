@@ -9,25 +9,26 @@ import (
 // position is a place in an order. Positions wrap around, and are compared for equality only.
 type position uint32
 
-// order has the entries of a lane by their last grants, oldest first. It is a log: a grant appends
-// the entry, and leaves its former place empty. So a grant touches no neighbours, which lie
-// anywhere in memory, as it would in a linked list. The log is as long as the grants of about one
+// order lists the entries of a lane by their last grants, oldest first. It is a log: a grant
+// appends the entry, and leaves its former place empty. In a linked list, a grant would write to
+// neighbours that lie anywhere in memory. The log is about as long as the number of grants in one
 // window.
 //
-// Which places are taken is a bit for each, apart from the log: a place that is left lies anywhere
-// in the log, but the bits of a million places stay in the cache.
+// A bit map apart from the log says which places are taken: the place that a grant leaves empty
+// lies anywhere in the log, but the bits of a million places stay in the cache.
 type order struct {
 	refs       []ref    // circular; its length is a power of two
-	taken      []uint64 // a bit for each place
-	begin, end position
+	taken      []uint64 // a bit for each element of refs
+	begin, end position // of the log; end is the first place behind it
 }
 
-// initialOrderSize is a multiple of the bits in a word.
+// initialOrderSize is a power of two and a multiple of the bits in a word.
 const initialOrderSize = 64
 
+// slot returns the index of a place in refs.
 func (o *order) slot(p position) int { return int(p) & (len(o.refs) - 1) }
 
-// at returns what is at a place, none if it is empty.
+// at returns the entry at a place; none if the place is empty.
 func (o *order) at(p position) ref {
 	slot := o.slot(p)
 	if o.taken[slot/64]&(1<<(slot%64)) == 0 {
@@ -36,6 +37,7 @@ func (o *order) at(p position) ref {
 	return o.refs[slot]
 }
 
+// put puts an entry at a place.
 func (o *order) put(p position, entry ref) {
 	slot := o.slot(p)
 	o.taken[slot/64] |= 1 << (slot % 64)
@@ -50,8 +52,9 @@ func (o *order) leave(p position) {
 
 func (o *order) isFull() bool { return int(o.end-o.begin) == len(o.refs) }
 
-// grow makes room for as many places again. Each place keeps what it had, whichever half it comes
-// to lie in; what the other half has there is overwritten when a place begins to lie in it.
+// grow doubles the number of places. Both halves of the new array are copies of the old one, so
+// each place finds its entry in whichever half its slot is now. The other copy is overwritten when
+// a place comes to use it.
 func (o *order) grow() {
 	if len(o.refs) == 0 {
 		o.refs, o.taken = make([]ref, initialOrderSize), make([]uint64, initialOrderSize/64)
@@ -60,26 +63,27 @@ func (o *order) grow() {
 	o.refs, o.taken = slices.Concat(o.refs, o.refs), slices.Concat(o.taken, o.taken)
 }
 
-// emptyAtOnce is how many empty places a search for the first entry passes, for each one that it
-// may find: more than the one that a grant leaves behind, so that they do not pile up.
+// emptyAtOnce is how many empty places a search for the first entry skips, for each entry that may
+// be removed: more than the one place that a grant leaves empty, so that they do not pile up.
 const emptyAtOnce = 4
 
-// first returns the entry whose last grant is the oldest, after passing at most so many empty
-// places; none if there is none.
-func (o *order) first(empty int) ref {
+// first returns the entry whose last grant is the oldest, and moves the beginning of the log to it.
+// It skips at most maxEmpty empty places. It returns none if there is no entry, or if there are
+// more empty places.
+func (o *order) first(maxEmpty int) ref {
 	for ; o.begin != o.end; o.begin++ {
 		if entry := o.at(o.begin); entry != none {
 			return entry
 		}
-		if empty == 0 {
+		if maxEmpty == 0 {
 			break
 		}
-		empty--
+		maxEmpty--
 	}
 	return none
 }
 
-// unlink takes an entry out of the order.
+// unlink removes an entry from the order.
 func (l *lane) unlink(e *entry) { l.order.leave(e.header().place) }
 
 // link puts an entry into the order by its last grant: at the end, except for late callers.
@@ -100,8 +104,8 @@ func (l *lane) link(e *entry) {
 	e.header().place = place
 }
 
-// shift moves what is at the places before one back by one each, as far as they are empty or their
-// entries have later last grants than last, and returns the place that is free then.
+// shift frees a place in the order for a last grant, and returns it. place must be the last place,
+// and empty. Each entry with a later last grant moves back by one place.
 func (l *lane) shift(place position, last throttle.Instant) position {
 	for ; place != l.order.begin; place-- {
 		before := l.order.at(place - 1)

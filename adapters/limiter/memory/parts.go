@@ -6,13 +6,13 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// A part of a storage has the capacity of the whole configuration, and shards of its own, so that
-// forgetting never crosses from one part to another: however many installations are counted, no
-// address is forgotten for them.
+// part is a part of a storage. Each part has the capacity of the whole configuration, and shards of
+// its own, so that no subject is forgotten to make room for one of another part: however many
+// installations are counted, no address is forgotten for them.
 type part struct {
 	dimensions   []throttle.Dimension
 	largestLimit int // of its dimensions
-	shards       int // how many
+	shards       int // the number of shards
 }
 
 // partsFor returns the parts of a storage. Each dimension belongs to one of them.
@@ -27,7 +27,7 @@ func partsFor(maxSubjects int, limitOf func(throttle.Dimension) int) []part {
 	for i := range parts {
 		p := &parts[i]
 		for _, dimension := range p.dimensions {
-			if dimension != throttle.ByProof { // whose limit is no matter of configuration
+			if dimension != throttle.ByProof { // its limit is not configured
 				p.largestLimit = max(p.largestLimit, limitOf(dimension))
 			}
 		}
@@ -36,9 +36,9 @@ func partsFor(maxSubjects int, limitOf func(throttle.Dimension) int) []part {
 	return parts
 }
 
-// The number of shards of a part: with maxShards in each, callers on many cores rarely contend for
-// one; a shard for fewer than minSubjectsPerShard subjects would overflow merely because subjects
-// spread unevenly.
+// Bounds of the number of shards of a part. With maxShards, callers on many cores rarely contend
+// for one. A shard for fewer than minSubjectsPerShard subjects would overflow merely because
+// subjects spread unevenly.
 const (
 	maxShards           = 32
 	minSubjectsPerShard = 4096
@@ -48,17 +48,18 @@ const (
 // of the maximum number of subjects.
 const instantsPerSubject = 8
 
-// route leads from a dimension to the shards of its part.
+// route selects the shards of a dimension's part.
 type route struct {
 	first        int  // the index of the first shard
-	shift        uint // turns a hash into the number of a shard within the part
+	shift        uint // hash >> shift is the number of a shard within the part
 	largestLimit int  // of the part
 }
 
+// shard returns the index of the shard for a hash.
 func (r *route) shard(hash uint64) int { return r.first + int(hash>>r.shift) }
 
-// add sizes the shards of a part, which begin at first, and adds the routes to them.
-func (s *Storage) add(p part, first, maxSubjects int) {
+// addPart sets the bounds of the shards of a part, which begin at first, and the routes to them.
+func (s *Storage) addPart(p part, first, maxSubjects int) {
 	for _, dimension := range p.dimensions {
 		s.routes[dimension] = route{first: first, largestLimit: p.largestLimit,
 			shift: uint(64 - bits.TrailingZeros(uint(p.shards)))}
@@ -69,8 +70,8 @@ func (s *Storage) add(p part, first, maxSubjects int) {
 	}
 }
 
-// shardCount returns the number of shards of a part, a power of two: every shard has room for the
-// grants of one subject at the largest limit.
+// shardCount returns the number of shards of a part, a power of two. If there are several, each has
+// room for the grants of one subject at the largest limit.
 func shardCount(maxSubjects, largestLimit int) int {
 	count := 1
 	for count < maxShards && maxSubjects/(2*count) >= minSubjectsPerShard &&

@@ -22,7 +22,7 @@ var parts = [][]throttle.Dimension{
 	{throttle.ByProof},
 }
 
-// most returns the largest limit that a test may use: there is one for proofs.
+// most returns limit, or the only limit of proofs.
 func most(dimension throttle.Dimension, limit int) int {
 	if dimension == throttle.ByProof {
 		return throttle.ProofLimit
@@ -89,9 +89,9 @@ func mustDecide(t tester, storage *memory.Storage, now throttle.Instant, refused
 	}
 }
 
-// TestRenewalsDoNotFreeAnAddress has one address ask for as many sessions as it may have, again and
+// TestRenewalsDoNotFreeAnAddress has one address request as many sessions as it may have, again and
 // again, while so many sessions are renewed in between that a storage without parts would have
-// forgotten the address each time: 504 sessions in one window of 3 s.
+// forgotten the address each time and issued 504 sessions in one window of 3 s.
 func TestRenewalsDoNotFreeAnAddress(t *testing.T) {
 	const maxSubjects, rounds, limit = 64, 63, 8
 	storage := open(t, maxSubjects, maxSubjects)

@@ -5,8 +5,8 @@ import "github.com/offload/sessiond/domain/throttle"
 // ringBuffer holds instants in order, oldest first, in a circular array.
 type ringBuffer struct {
 	slots []throttle.Instant
-	start int32
-	n     int32
+	start int32 // the index of the oldest instant
+	n     int32 // the number of instants
 }
 
 // segments returns the instants in order, as two slices: those up to the end of the array, then

@@ -12,15 +12,15 @@ import (
 // more than the one that it may add, so that a shard shrinks while it is used.
 const expireAtOnce = 2
 
-// shard holds a part of the subjects. A subject has expired when its window is empty: none of its
-// grants counts any more.
+// shard holds some of the subjects of a part, under one lock. A subject has expired when its window
+// is empty: none of its grants counts any more.
 type shard struct {
 	sync.Mutex
 	maxSubjects, maxInstants int
 
 	live     int // subjects
 	instants int // capacity for instants, in cells and in ring buffers
-	removed  int // subjects that were removed so far
+	removed  int // subjects that have been removed so far
 	lanes    []*lane
 	buffers  slab[ringBuffer]
 	// floor is the latest end of a window that was removed as expired. A caller whose now is
@@ -33,15 +33,15 @@ type shard struct {
 	_ [40]byte // shards are locked by different cores, so they must not share a cache line
 }
 
-// lookup is what was found for one check during a decision.
+// lookup is the state of one check during a decision.
 type lookup struct {
 	hash    uint64
 	shard   *shard
 	lane    *lane            // of the window; nil if there is none yet
-	entry   entry            // the subject's; none if it is unknown
+	entry   entry            // of the subject; none if it is unknown
 	at      throttle.Instant // the effective now
 	counted int              // grants in the window
-	removed int              // the shard's, when the entry was found
+	removed int              // shard.removed when entry was found
 }
 
 // find finds the subject of a check.
@@ -52,7 +52,7 @@ func (s *shard) find(c *throttle.Check, l *lookup) {
 	}
 }
 
-// add adds a check, whose subject was searched for, to a decision.
+// add adds a check to a decision. find must have been called for it.
 func (s *shard) add(to *throttle.Decision, c *throttle.Check, l *lookup,
 	now throttle.Instant) {
 	var grants throttle.Grants
@@ -76,7 +76,7 @@ func (s *shard) read(e *entry, grants *throttle.Grants) {
 // grant records a grant for the subject of a check.
 func (s *shard) grant(c *throttle.Check, l *lookup) {
 	if l.removed != s.removed {
-		s.find(c, l) // it may have been forgotten just now to make room for another one of this decision
+		s.find(c, l) // the subject may have been forgotten for another subject of this decision
 	}
 	if l.entry.ref != none {
 		s.grantAgain(c, l)
@@ -93,8 +93,8 @@ func (s *shard) grant(c *throttle.Check, l *lookup) {
 	s.instants++
 }
 
-// grantAgain records another grant for a known subject. It makes room by forgetting other subjects,
-// never this one: the entry is in no order meanwhile.
+// grantAgain records another grant for a known subject. If it needs room, other subjects are
+// forgotten, never this one: the entry is unlinked from its order meanwhile.
 func (s *shard) grantAgain(c *throttle.Check, l *lookup) {
 	e := &l.entry
 	l.lane.unlink(e)
@@ -122,9 +122,9 @@ func (s *shard) move(l *lookup) {
 	l.entry = to
 }
 
-// spill moves the first instant in a cell into its ring buffer. It still counts, as the last
-// counted ones do. The ring buffer is created, enlarged or shrunk so that it fits those in it that
-// count.
+// spill moves the oldest instant in a cell to its ring buffer, because it still counts. counted is
+// the number of instants that count, in the ring buffer and in the cell. The ring buffer is
+// created, enlarged or shrunk to fit those that it must hold, and the others are dropped.
 func (s *shard) spill(cell *wideCell, counted, limit int, now throttle.Instant) {
 	kept := counted - wideCapacity + 1
 	want := capacityFor(kept, limit)
@@ -144,8 +144,8 @@ func (s *shard) spill(cell *wideCell, counted, limit int, now throttle.Instant) 
 	buffer.push(cell.instants[0])
 }
 
-// reserve counts capacity for more instants, or for fewer if negative, and makes room if there is
-// none.
+// reserve adds more, which may be negative, to the capacity for instants in use. It makes room if
+// the maximum would be exceeded.
 func (s *shard) reserve(more int, now throttle.Instant) {
 	for s.instants+more > s.maxInstants {
 		s.makeRoom(now)
@@ -154,8 +154,8 @@ func (s *shard) reserve(more int, now throttle.Instant) {
 }
 
 // capacityFor returns the capacity of a ring buffer that must hold kept instants: the next of 4,
-// 12, 28, …, so that with those in the cell it is a power of two, but no more than the limit can
-// ever need.
+// 12, 28, …, so that it is a power of two together with that of the cell, but no more than the
+// limit can ever need.
 func capacityFor(kept, limit int) int {
 	total := 2 * wideCapacity
 	for total-wideCapacity < kept {
@@ -164,6 +164,7 @@ func capacityFor(kept, limit int) int {
 	return max(kept, min(total, limit)-wideCapacity)
 }
 
+// releaseBuffer releases the ring buffer of an entry, if it has one.
 func (s *shard) releaseBuffer(h *header) {
 	if h.buffer != none {
 		s.instants -= len(s.buffers.at(h.buffer).slots)
@@ -182,7 +183,7 @@ func (s *shard) expire(now throttle.Instant, count int) {
 			}
 			ref := l.order.first(emptyAtOnce * count)
 			if ref == none {
-				break // nothing, or there are more empty places
+				break // no entry, or more empty places than this decision skips
 			}
 			first := l.cells.at(ref)
 			if l.due = l.expiry(&first); l.due <= now {
@@ -233,7 +234,7 @@ func (s *shard) makeRoom(now throttle.Instant) {
 func (s *shard) remove(l *lane, first *entry) {
 	s.releaseBuffer(first.header())
 	s.instants -= len(first.instants())
-	l.remove(first.ref)
+	l.removeFirst(first.ref)
 	s.live--
 	s.removed++
 }

@@ -1,24 +1,25 @@
 package memory
 
-// ref refers to an entry or a ring buffer of a shard by its number, from 1. Numbers in place of
-// pointers keep a cell small, and spare the garbage collector from scanning a million of them.
+// ref refers to an entry or a ring buffer of a shard by its number, from 1. Numbers are smaller
+// than pointers, and the garbage collector need not scan a million of them.
 type ref uint32
 
 // none refers to nothing.
 const none ref = 0
 
-// blockSize is how many items a slab allocates at once. Items never move, and a shard with few of
-// them stays small.
+// blockSize is how many items a slab allocates at once. Because a slab grows by blocks, items never
+// move, and a shard with few items stays small.
 const blockSize = 128
 
 // slab allocates items of one type in blocks, each under a number, and reuses those that were
 // released.
 type slab[T any] struct {
 	blocks []*[blockSize]T
-	used   int // numbers ever allocated
-	free   []ref
+	used   int   // numbers ever allocated
+	free   []ref // released numbers
 }
 
+// at returns the item with that number.
 func (s *slab[T]) at(number ref) *T {
 	i := int(number) - 1
 	return &s.blocks[i/blockSize][i%blockSize]

@@ -4,9 +4,9 @@
 // The storage has parts, by dimension, none of which ever takes room from another. Within a part,
 // subjects are spread over shards by their digest, each shard under one lock. A shard keeps its
 // subjects in the order of their last grants, so that the next one to expire, and the next one to
-// forget, is found at once: nothing is ever scanned. Memory use follows the grants within the last
-// window, in every part; a refusal stores nothing. The package imports domain, ports and the
-// standard library.
+// forget, is found at once: nothing is ever scanned. Memory use is proportional to the number of
+// grants within the last window, in every part; a refusal stores nothing. The package imports
+// domain, ports and the standard library.
 package memory
 
 import (
@@ -33,10 +33,10 @@ type Storage struct {
 var errLimit = errors.New("memory: limit is larger than the storage was made for")
 
 // TooSmallError is the error for a storage that could not hold the grants of one subject at the
-// largest limit. Minimum is the smallest MaxSubjects that would do.
+// largest limit. Minimum is the smallest MaxSubjects that would suffice.
 type TooSmallError struct{ MaxSubjects, LargestLimit, Minimum int }
 
-// Error returns both bounds and the minimum.
+// Error implements error.
 func (e *TooSmallError) Error() string {
 	return fmt.Sprintf(
 		"maximum of %d subjects is too small for a limit of %d: set it to at least %d",
@@ -62,7 +62,7 @@ func New(maxSubjects int, limitOf func(throttle.Dimension) int) (*Storage, error
 		routes: make([]route, throttle.ByProof+1)}
 	first := 0
 	for _, p := range parts {
-		storage.add(p, first, maxSubjects)
+		storage.addPart(p, first, maxSubjects)
 		first += p.shards
 	}
 	return storage, nil
@@ -89,7 +89,7 @@ func (s *Storage) Decide(_ context.Context, now throttle.Instant,
 	for i := range all {
 		found[i].shard.expire(now, expireAtOnce)
 	}
-	// All are found before any is read further, so that the processor waits for their cache lines
+	// All entries are found before any is read, so that the processor waits for their cache lines
 	// at the same time.
 	for i := range all {
 		found[i].shard.find(&all[i], &found[i])
@@ -150,7 +150,7 @@ type locks struct {
 	of [throttle.MaxChecks]int
 }
 
-// add adds a shard, unless it is there already.
+// add adds a shard, unless the list has it already.
 func (l *locks) add(shard int) {
 	at := l.n
 	for at > 0 && l.of[at-1] > shard {
