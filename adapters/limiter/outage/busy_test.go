@@ -17,8 +17,8 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
-// answersAfter returns a storage that answers after a time that does not depend on the context, as
-// one does whose reply is not read for so long.
+// answersAfter returns a storage that answers after a delay, whatever its context, like a storage
+// whose reply is not read earlier.
 func answersAfter(delay time.Duration) *portsmock.LimiterStorageMock {
 	return &portsmock.LimiterStorageMock{DecideFunc: func(_ context.Context, _ throttle.Instant,
 		checks throttle.Checks) (throttle.Decision, error) {
@@ -38,7 +38,8 @@ func busyReplica(t *testing.T, shared ports.LimiterStorage, policy ports.OutageP
 	return r
 }
 
-// TestLateForWantOfCPUIsNoFailure checks decisions that are late because the process did not run.
+// TestLateForWantOfCPUIsNoFailure checks that decisions that are late because the process did not
+// run are neither failures nor made by the policy.
 func TestLateForWantOfCPUIsNoFailure(t *testing.T) {
 	for _, policy := range ports.OutagePolicies() {
 		t.Run(policy.String()+", within a second", func(t *testing.T) {
@@ -77,8 +78,8 @@ func TestLateForWantOfCPUIsNoFailure(t *testing.T) {
 	}
 }
 
-// TestPolicyDecidesAfterALongTimeout checks that callers of a storage that hangs wait for the
-// policy, although many turns, each a little late, make a long timeout end later.
+// TestPolicyDecidesAfterALongTimeout checks that callers wait until the policy decides if the
+// storage hangs, although many turns, each a little late, make a long timeout end later.
 func TestPolicyDecidesAfterALongTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long, late = 10 * time.Second, 20 * time.Millisecond
@@ -96,8 +97,8 @@ func TestPolicyDecidesAfterALongTimeout(t *testing.T) {
 	})
 }
 
-// TestHangIsDetectedInBusyProcess checks that a storage that does not answer is out after a bounded
-// time, however seldom the process gets its turn, and that callers wait for no longer than a
+// TestHangIsDetectedInBusyProcess checks that a storage that does not answer counts as out after a
+// bounded time, however seldom the process gets its turn, and that callers wait for at most a
 // second.
 func TestHangIsDetectedInBusyProcess(t *testing.T) {
 	for name, c := range map[string]struct{ turn, detected time.Duration }{

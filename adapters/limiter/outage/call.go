@@ -38,23 +38,23 @@ type call struct {
 
 	timeout, patience place // in the queues of the pulse
 
-	told chan struct{} // closed once got is set
-	got  result        // what the caller is told
+	ready  chan struct{} // closed once result is set
+	result result        // for the caller
 
-	mu      sync.Mutex
-	known   bool          // got is set
-	outcome bool          // the storage has answered, or a deadline has passed
-	done    chan struct{} // nil until the storage asks for it
-	ended   error         // why the context is over; nil if it is not
+	mu        sync.Mutex
+	delivered bool          // result is set
+	settled   bool          // the storage has answered, or a deadline has passed
+	done      chan struct{} // nil until the storage calls Done
+	ended     error         // why the context is over; nil if it is not
 }
 
 var _ context.Context = (*call)(nil)
 
-// begin begins a call.
+// begin begins a call in a period, nil for a probe, with the deadlines of a pulse.
 func (s *Storage) begin(ctx context.Context, during *period, by *pulse, now throttle.Instant,
 	checks throttle.Checks) *call {
 	c := &call{storage: s, period: during, pulse: by, values: ctx, now: now, checks: checks,
-		told: make(chan struct{})}
+		ready: make(chan struct{})}
 	by.enter(c)
 	go c.run()
 	return c
@@ -76,22 +76,23 @@ func (c *call) expire() { c.finish(result{err: errTimeout}, context.Canceled) }
 // giveUp ends a call that is too late by the wall clock.
 func (c *call) giveUp() { c.finish(result{err: errTimeout}, context.DeadlineExceeded) }
 
-// busy has the caller wait no longer. The call goes on, and its outcome counts.
-func (c *call) busy() {
+// releaseCaller ends the wait of the caller with ErrBusy. The call goes on, and its outcome counts.
+func (c *call) releaseCaller() {
 	if c.period != nil {
 		c.mu.Lock()
-		c.tell(&result{err: ErrBusy})
+		c.deliver(&result{err: ErrBusy})
 		c.mu.Unlock()
 	}
 	time.AfterFunc(c.pulse.timeout+maxLate-c.pulse.patience, c.giveUp)
 }
 
 // finish ends a call with its outcome: the storage's answer, or that a deadline has passed,
-// whichever comes first. The outcome is recorded before the caller knows it.
+// whichever comes first. The outcome is recorded before it is delivered. because is the error of
+// the context from now on.
 func (c *call) finish(outcome result, because error) {
 	c.mu.Lock()
-	first := !c.outcome
-	c.outcome = true
+	first := !c.settled
+	c.settled = true
 	c.mu.Unlock()
 	if !first {
 		return
@@ -101,31 +102,31 @@ func (c *call) finish(outcome result, because error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tell(&outcome)
+	c.deliver(&outcome)
 	c.cancel(because)
 }
 
-// tell lets the caller know the result, unless it knows one. The caller must hold mu.
-func (c *call) tell(got *result) {
-	if !c.known {
-		c.got, c.known = *got, true
-		close(c.told)
+// deliver sets the result for the caller, unless one was delivered before. mu must be held.
+func (c *call) deliver(to *result) {
+	if !c.delivered {
+		c.result, c.delivered = *to, true
+		close(c.ready)
 	}
 }
 
-// abandon ends a call whose outcome does not matter any more. It reports whether it did, which it
-// does not if the caller is about to be told the outcome.
+// abandon ends the context of a call whose outcome does not matter any more. It returns false, and
+// does nothing, if the call is settled: then its result has been delivered or is about to be.
 func (c *call) abandon() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.outcome {
+	if c.settled {
 		return false
 	}
 	c.cancel(context.Canceled)
 	return true
 }
 
-// cancel ends the context. The caller must hold mu.
+// cancel ends the context. mu must be held.
 func (c *call) cancel(because error) {
 	if c.ended != nil {
 		return

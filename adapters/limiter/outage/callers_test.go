@@ -131,9 +131,9 @@ func TestBoundsProbesThatAreNeverAnswered(t *testing.T) {
 	})
 }
 
-// TestFlappingStorage alternates between healthy and failing while callers make decisions all the
-// time.
-func TestFlappingStorage(t *testing.T) {
+// TestOutagesOfAFlappingStorageAlternate alternates between healthy and failing while callers make
+// decisions all the time: starts and ends of outages alternate, and no caller waits long.
+func TestOutagesOfAFlappingStorageAlternate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)
 		r := start(t, shared, ports.OutageLocal)

@@ -44,9 +44,9 @@ var (
 	errAbandoned = errors.New("the wait was abandoned")
 )
 
-// longestWait is how long a caller waits at most, unless the timeout is long: then it is one and a
-// half timeouts, because a deadline that counts beats is later than its timeout even if the process
-// is hardly busy, by the lateness of each of them.
+// longestWait is how long a caller waits at most, unless one and a half timeouts are longer. A
+// deadline in beats is always somewhat later than its timeout, because each beat is a little late
+// even if the process is hardly busy.
 const longestWait = time.Second
 
 // ErrBusy reports that there was no decision in time because this process was short of CPU. That
@@ -59,7 +59,7 @@ type DeniedError struct {
 	Cause error
 }
 
-// Error returns the cause's text, with a prefix.
+// Error implements error. It returns the cause's text, with a prefix.
 func (e *DeniedError) Error() string {
 	return "no decision while the shared storage is out: " + e.Cause.Error()
 }
@@ -67,7 +67,7 @@ func (e *DeniedError) Error() string {
 // Unwrap returns the cause.
 func (e *DeniedError) Unwrap() error { return e.Cause }
 
-// Parts holds what a Storage is made of. All fields but Local are required.
+// Parts holds the arguments of New. All fields but Local are required.
 type Parts struct {
 	Shared ports.LimiterStorage
 	// Local decides in place of the shared storage, by the limits in the checks: on everything
@@ -92,7 +92,7 @@ type Parts struct {
 // shared storage did not make it, unless the local storage knows the proof: then it is refused.
 type Storage struct {
 	parts Parts
-	pulse *pulse // of the calls with the timeout
+	pulse *pulse // the deadlines of all calls but the first probe
 
 	mu      sync.Mutex // held for state changes, so that each is recorded once and in order
 	breaker circuitbreaker.CircuitBreaker[any]
@@ -116,8 +116,8 @@ func New(parts Parts) *Storage {
 	s := &Storage{
 		parts: parts,
 		pulse: newPulse(parts.Timeout),
-		// Failures open it and the probe closes it. It is never asked for permission to call, so it
-		// never becomes half open.
+		// Failures open the breaker, and the probe closes it. It never becomes half open, because
+		// no call asks it for permission.
 		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(failureThreshold,
 			thresholdWindow).Build(),
 		suspect: make(chan struct{}, 1),
@@ -127,9 +127,9 @@ func New(parts Parts) *Storage {
 	return s
 }
 
-// Decide implements ports.LimiterStorage. If the caller goes away, that does not count as a failure
-// of the shared storage. Its call continues, and the result, which may be that there is no answer
-// before the deadline, counts as for any other call.
+// Decide implements ports.LimiterStorage. If ctx is done, that does not count as a failure of the
+// shared storage. The call to it continues, and its outcome, which may be that there is no answer
+// before the deadline, counts as that of any other call.
 func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	checks throttle.Checks) (throttle.Decision, error) {
 	if err := ctx.Err(); err != nil {
@@ -147,12 +147,12 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 		if c.abandon() {
 			return s.byPolicy(ctx, now, checks, errAbandoned)
 		}
-		<-c.told
-	case <-c.told:
+		<-c.ready
+	case <-c.ready:
 	}
-	switch err := c.got.err; {
+	switch err := c.result.err; {
 	case err == nil:
-		return c.got.decision, nil
+		return c.result.decision, nil
 	case errors.Is(err, ErrBusy):
 		return throttle.Decision{}, err
 	default:
@@ -189,8 +189,8 @@ func (s *Storage) byProofAlone(ctx context.Context, now throttle.Instant,
 	return decision, nil
 }
 
-// Condition implements ports.Health. An outage is a detail and does not fail readiness: taking
-// every replica out of service for it would be the greater outage.
+// Condition implements ports.Health. An outage is only a detail of the condition and does not fail
+// readiness: to take every replica out of service would be the greater outage.
 func (s *Storage) Condition() ports.Condition {
 	condition := ports.Condition{Name: conditionName, Ready: true}
 	if !s.period.Load().out() {

@@ -290,8 +290,8 @@ func TestStopEndsTheProbes(t *testing.T) {
 	})
 }
 
-// TestRecordsNothingAfterStop stops, and then the storage fails, as one does that is being closed:
-// both for calls in progress and for later ones.
+// TestRecordsNothingAfterStop lets the storage fail after Stop, as it does while it is being
+// closed: neither calls in progress nor later ones start an outage.
 func TestRecordsNothingAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := newServer(t)

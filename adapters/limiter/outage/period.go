@@ -19,7 +19,8 @@ func newPeriod(cause error) *period { return &period{cause: cause, over: make(ch
 func (p *period) out() bool { return p.cause != nil }
 
 // record counts the outcome of a call that began in a period in which the shared storage counted as
-// healthy; nil is a decision. A failure that reaches the threshold starts an outage.
+// healthy; err is nil if there was a decision. A failure that reaches the threshold starts an
+// outage.
 func (s *Storage) record(during *period, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +63,8 @@ func (s *Storage) endOutage(during *period) {
 	s.change(during, nil)
 }
 
-// change ends a period, releases all callers that wait in it, and records the event. The caller
-// must hold s.mu.
+// change ends a period, releases all callers that wait in it, and records the event. s.mu must be
+// held.
 func (s *Storage) change(during *period, cause error) {
 	s.period.Store(newPeriod(cause))
 	close(during.over)

@@ -8,7 +8,7 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// How the shared storage is probed.
+// The pace and the bounds of probes.
 const (
 	// During an outage a probe is sent after each pause, drawn uniformly between minPause and
 	// maxPause so that replicas spread out.
@@ -22,7 +22,7 @@ const (
 	maxProbes = 8
 )
 
-// The errors of a probe for which the storage returned none.
+// The errors of a probe that failed although the storage returned no error.
 var (
 	errNoGrant = errors.New("nothing was granted")
 	errStuck   = errors.New("earlier probes were never answered")
@@ -93,8 +93,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // probe has the shared storage make a decision that writes, because a storage that is full or
-// read-only still answers reads. It has as many checks as an issuance, on random subjects: in a
-// cluster, successive probes reach different nodes.
+// read-only still answers reads. It returns an error unless the storage grants the checks within
+// the timeout of the pulse. The checks are those of a new session, on random subjects, so that in a
+// cluster successive probes reach different nodes.
 func (s *Storage) probe(ctx context.Context, by *pulse) error {
 	select {
 	case s.probes <- struct{}{}:
@@ -104,13 +105,13 @@ func (s *Storage) probe(ctx context.Context, by *pulse) error {
 	checks := throttle.TrialChecks(s.parts.Entropy.Fraction)
 	c := s.begin(ctx, nil, by, s.parts.Clock.Instant(), checks)
 	select {
-	case <-c.told:
+	case <-c.ready:
 	case <-ctx.Done():
 		c.abandon()
 		return ctx.Err()
 	}
-	if c.got.err == nil && (!c.got.decision.Decided() || c.got.decision.Refused()) {
+	if c.result.err == nil && (!c.result.decision.Decided() || c.result.decision.Refused()) {
 		return errNoGrant
 	}
-	return c.got.err
+	return c.result.err
 }

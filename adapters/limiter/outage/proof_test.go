@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// TestProofsDuringOutage uses proofs during an outage. Under local and allow this replica's memory
-// knows them, and accepts each once; under deny there is no decision.
+// TestProofsDuringOutage uses proofs during an outage. Under local and allow, this replica's memory
+// storage accepts each proof once; under deny there is no decision.
 func TestProofsDuringOutage(t *testing.T) {
 	for _, policy := range ports.OutagePolicies() {
 		t.Run(policy.String(), func(t *testing.T) {

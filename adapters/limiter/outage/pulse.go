@@ -31,7 +31,7 @@ type pulse struct {
 	timeout, beat time.Duration
 	patience      time.Duration // the longest wait of a caller
 	turn          func()        // yields the processor until the goroutine's next turn
-	base          time.Time     // from which the wall clock counts
+	base          time.Time     // the origin of durations by the wall clock
 
 	mu      sync.Mutex
 	awake   time.Duration // the total length of all beats so far
@@ -42,6 +42,7 @@ type pulse struct {
 	watched bool          // whether a timer runs for the first of waiting
 }
 
+// newPulse returns a pulse for calls with that timeout, which must be above 0.
 func newPulse(timeout time.Duration) *pulse {
 	return &pulse{timeout: timeout, beat: min(max(timeout/minBeats, 1), maxBeat),
 		patience: max(longestWait, timeout*3/2), turn: runtime.Gosched, base: time.Now()}
@@ -62,7 +63,7 @@ func (p *pulse) enter(c *call) {
 	p.pending.enter(&c.timeout)
 	p.waiting.enter(&c.patience)
 	if p.length == 0 {
-		p.start(c.began)
+		p.startBeat(c.began)
 	}
 	if !p.watched {
 		p.watch(p.patience)
@@ -77,42 +78,43 @@ func (p *pulse) leave(c *call) {
 	c.patience.leave()
 }
 
-// watch starts the timer that calls wake. The caller must hold mu.
+// watch starts the timer that calls endWaits. mu must be held.
 func (p *pulse) watch(after time.Duration) {
 	p.watched = true
-	time.AfterFunc(after, p.wake)
+	time.AfterFunc(after, p.endWaits)
 }
 
-// wake ends the waits whose deadlines have passed.
-func (p *pulse) wake() {
+// endWaits releases the callers whose deadlines have passed, and watches the next deadline.
+func (p *pulse) endWaits() {
 	p.mu.Lock()
 	now := time.Since(p.base)
-	passed := p.waiting.passed(now)
+	passed := p.waiting.removePassed(now)
 	if p.watched = false; p.waiting.first() != nil {
 		p.watch(p.waiting.first().at - now)
 	}
 	p.mu.Unlock()
 	for _, c := range passed {
-		c.busy()
+		c.releaseCaller()
 	}
 }
 
-// start starts a beat, which ends at the next deadline if that is earlier. The caller must hold mu,
-// and a deadline must be pending.
-func (p *pulse) start(now time.Duration) {
+// startBeat starts a beat, which ends at the next deadline if that is earlier. mu must be held, and
+// a deadline must be pending.
+func (p *pulse) startBeat(now time.Duration) {
 	p.began, p.length = now, max(min(p.beat, p.pending.first().at-p.awake), 1)
-	time.AfterFunc(p.length, p.end)
+	time.AfterFunc(p.length, p.endBeat)
 }
 
-// end ends a beat, and starts the next one if a deadline is pending.
-func (p *pulse) end() {
+// endBeat ends a beat, expires the calls whose deadlines have passed, and starts the next beat if a
+// deadline is pending.
+func (p *pulse) endBeat() {
 	p.turn()
 	p.mu.Lock()
 	p.awake += p.length
 	p.length = 0
-	passed := p.pending.passed(p.awake)
+	passed := p.pending.removePassed(p.awake)
 	if p.pending.first() != nil {
-		p.start(time.Since(p.base))
+		p.startBeat(time.Since(p.base))
 	}
 	p.mu.Unlock()
 	for _, c := range passed {

@@ -2,9 +2,9 @@ package outage
 
 import "time"
 
-// queue is a doubly linked list of calls in the order of their deadlines, which is that of
-// entering, because all wait equally long. Entering and leaving allocate nothing. The zero value is
-// empty.
+// queue is a doubly linked list of calls in the order of their deadlines. Calls enter at the end,
+// because all of a queue wait equally long. Entering and leaving allocate nothing. The zero value
+// is an empty queue.
 type queue struct{ ends place } // the first call comes after ends, the last one before it
 
 // place is a call's place in a queue.
@@ -39,8 +39,8 @@ func (q *queue) first() *place {
 	return q.ends.after
 }
 
-// passed removes and returns the calls whose deadlines have passed.
-func (q *queue) passed(now time.Duration) (passed []*call) {
+// removePassed removes and returns the calls whose deadlines have passed.
+func (q *queue) removePassed(now time.Duration) (passed []*call) {
 	for first := q.first(); first != nil && first.at <= now; first = q.first() {
 		first.leave()
 		passed = append(passed, first.call)
