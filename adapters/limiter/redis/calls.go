@@ -8,15 +8,14 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Decisions that wait at the same moment share a call of the script. A decision that waits for
-// nothing is sent at once, alone; while callsAtOnce calls are under way, later decisions gather,
-// and the next call takes them all. So there is no delay for the sake of sharing, and the more
-// callers there are the less each decision costs.
+// Decisions that wait at the same time share a call of the script. If fewer than callsAtOnce calls
+// are under way, a decision is sent at once, alone; otherwise decisions gather, and the next call
+// makes them all. So no decision waits only to share a call, and the more callers there are, the
+// less each decision costs.
 //
-// A call belongs to its callers together: its error is the error of each. Each of them has a
-// deadline of its own and leaves when that has passed. A call that all have left makes room for
-// another at once, even if rueidis does not return, so that a server that hangs holds up nobody who
-// comes later.
+// The callers of a call share its error. Each caller has a deadline of its own and leaves when it
+// has passed. A call that all callers have left makes room for another at once, even if rueidis
+// does not return, so that a server that hangs does not hold up later callers.
 const (
 	// callsAtOnce is two so that the server works on one while the replies of the other are read.
 	callsAtOnce = 2
@@ -24,15 +23,15 @@ const (
 	largestCall = 32
 )
 
-// calls are the decisions that wait for a call, and the calls under way.
+// calls holds the decisions that wait for a call, and counts the calls under way.
 type calls struct {
 	mu      sync.Mutex
 	waiting []*waiting
 	busy    int // calls that a caller waits for
 	running int // calls that rueidis has not returned from
 
-	// unused has *waiting. Each takes 0.8 kB with its channel, two fifths of the garbage of a
-	// decision; reusing them saves a tenth of our CPU for it (BenchmarkDecide).
+	// unused holds *waiting. Each takes 0.8 kB with its channel, two fifths of the garbage of a
+	// decision; reusing them saves a tenth of the CPU that a decision takes here (BenchmarkDecide).
 	unused sync.Pool
 }
 
@@ -41,7 +40,7 @@ type waiting struct {
 	ctx     context.Context // has a deadline
 	storage *Storage
 	request request
-	call    *call // none before the decision is sent; guarded by the mutex of the calls
+	call    *call // nil before the decision is sent; guarded by calls.mu
 
 	decided chan struct{} // receives once request.found or err is set
 	err     error
@@ -52,10 +51,10 @@ type call struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	of      []*waiting
-	callers int // that have not left; guarded by the mutex of the calls
+	callers int // callers that have not left, -1 once the call has ended; guarded by calls.mu
 }
 
-// prepare returns a decision to enter.
+// prepare returns an empty decision, which the caller fills in and enters.
 func (q *calls) prepare() *waiting {
 	if unused, ok := q.unused.Get().(*waiting); ok {
 		return unused
@@ -63,13 +62,14 @@ func (q *calls) prepare() *waiting {
 	return &waiting{decided: make(chan struct{}, 1)}
 }
 
-// reuse ends the use of a decision that was made: nothing else refers to it any more.
+// reuse makes a decision available to prepare. The decision must have been made, so that nothing
+// else refers to it.
 func (q *calls) reuse(w *waiting) {
 	*w = waiting{decided: w.decided}
 	q.unused.Put(w)
 }
 
-// enter has a decision made. Either the caller waits until it is decided, or it must leave.
+// enter starts a decision. The caller must receive from decided, or call leave.
 func (q *calls) enter(w *waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,8 +93,7 @@ func (q *calls) leave(w *waiting) {
 	}
 }
 
-// start starts calls for the decisions that wait, as far as there is room. The caller holds the
-// mutex.
+// start starts calls for the decisions that wait, within the bounds. mu must be held.
 func (q *calls) start() {
 	for len(q.waiting) > 0 && q.busy < callsAtOnce && q.running < maxWaiting {
 		q.busy++
@@ -103,7 +102,7 @@ func (q *calls) start() {
 	}
 }
 
-// next returns a call for the decisions that have waited longest. The caller holds the mutex.
+// next returns a call for the decisions that have waited longest. mu must be held.
 func (q *calls) next() *call {
 	storage, n := q.waiting[0].storage, 0
 	for n < min(len(q.waiting), largestCall) && q.waiting[n].storage == storage {
@@ -118,8 +117,8 @@ func (q *calls) next() *call {
 	return c
 }
 
-// run makes a call, and then another one if decisions wait. The server gets that before the callers
-// get their decisions, so that it does not wait for them.
+// run makes a call, and then starts the next one if decisions wait. The server gets the next call
+// before the callers get their decisions, so that it does not wait for them.
 func (q *calls) run(c *call) {
 	together, err := c.of[0].storage.decideTogether(c)
 	q.end(c)
@@ -138,7 +137,7 @@ func (q *calls) end(c *call) {
 	defer q.mu.Unlock()
 	q.running--
 	if c.callers > 0 {
-		c.callers = -1 // nobody can be the last one to leave it
+		c.callers = -1 // so that no caller is the last to leave
 		q.busy--
 	}
 	c.cancel(nil)
@@ -146,7 +145,7 @@ func (q *calls) end(c *call) {
 }
 
 // decideTogether makes the decisions of a call. On a Cluster, where keys lie on several servers, it
-// only begins them, and returns false: each is made for itself.
+// only starts each of them by itself, and returns false.
 func (s *Storage) decideTogether(c *call) (together bool, err error) {
 	l, err := s.server.get(c.ctx)
 	if err != nil {
@@ -166,15 +165,15 @@ func (s *Storage) decideTogether(c *call) (together bool, err error) {
 	for i, w := range c.of {
 		requests[i] = &w.request
 	}
-	if err := s.judge(c.ctx, l.client, take, requests...); err != nil {
+	if err := s.runScript(c.ctx, l.client, take, requests...); err != nil {
 		failure := c.errorOf(err)
-		s.server.failed(l, failure)
+		s.server.reportFailure(l, failure)
 		return true, failure
 	}
 	return true, nil
 }
 
-// errorOf returns the error of a call, which is that of its last caller where all have left.
+// errorOf returns the error of a call. If all callers have left, it is that of the last one.
 func (c *call) errorOf(err error) *UnavailableError {
 	if cause := context.Cause(c.ctx); cause != nil {
 		err = cause

@@ -28,7 +28,8 @@ type outcome struct {
 	err      error
 }
 
-// begin has callers decide, each on checks of its own, and returns what each will have received.
+// begin has callers decide, each on checks of its own. The function that it returns waits for all
+// of them and returns their outcomes.
 func begin(ctx context.Context, storage *redis.Storage, callers int,
 	checks func(caller int) throttle.Checks) func() []outcome {
 	outcomes := make([]outcome, callers)
@@ -45,22 +46,22 @@ func begin(ctx context.Context, storage *redis.Storage, callers int,
 	}
 }
 
-// awaitSent waits until so many calls are under way.
+// awaitSent waits until that number of calls is under way.
 func awaitSent(t *testing.T, storage *redis.Storage, calls int) {
 	t.Helper()
 	require.Eventually(t, func() bool { _, busy := storage.Calls(); return busy == calls },
 		redisserver.Timeout, time.Millisecond, "waiting for %d calls to be sent", calls)
 }
 
-// awaitWaiting waits until so many decisions wait to be sent.
+// awaitWaiting waits until that number of decisions wait to be sent.
 func awaitWaiting(t *testing.T, storage *redis.Storage, callers int) {
 	t.Helper()
 	require.Eventually(t, func() bool { waiting, _ := storage.Calls(); return waiting == callers },
 		redisserver.Timeout, time.Millisecond, "waiting for %d decisions to gather", callers)
 }
 
-// TestWaitingDecisionsShareACall has a server hold its replies until decisions have gathered. Its
-// reply to the call that they share, an error too, is the outcome of each.
+// TestWaitingDecisionsShareACall has a server hold its replies until decisions have gathered. The
+// reply to the call that they share, or its error, is the outcome of each.
 func TestWaitingDecisionsShareACall(t *testing.T) {
 	const callers = 20
 	only := func(caller int) throttle.Checks {
@@ -160,8 +161,8 @@ func TestSharedCallDecidesOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// TestCallThatAllHaveLeftMakesRoom shows that decisions are sent although those before them have no
-// answer.
+// TestCallThatAllHaveLeftMakesRoom shows that decisions are sent although the server has not
+// answered the calls before them, once the callers of those have left.
 func TestCallThatAllHaveLeftMakesRoom(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)

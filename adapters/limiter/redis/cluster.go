@@ -11,12 +11,12 @@ import (
 
 // decideAlone makes a decision on a Cluster for the caller that waits for it.
 func (s *Storage) decideAlone(w *waiting) (findings, error) {
-	// What runs after within has returned must not use w.
+	// The function may still run after within has returned, and must not use w then.
 	now, checks := w.request.now, throttle.NewChecks(w.request.checks[:w.request.n]...)
 	return within(w.ctx, s, func(ctx context.Context, l *lease) (findings, error) {
 		found, err := s.decideApart(ctx, l.client, now, &checks)
 		if err != nil {
-			s.server.failed(l, unavailable(err))
+			s.server.reportFailure(l, unavailable(err))
 		}
 		return found, err
 	})
@@ -25,16 +25,16 @@ func (s *Storage) decideAlone(w *waiting) (findings, error) {
 // decideApart decides on a Cluster, where subjects may lie on several nodes and no script reaches
 // two of them.
 //
-// All subjects are first only inspected. Where one would be refused, nothing is written, so that a
+// All subjects are first only inspected. If one would be refused, nothing is written, so that a
 // caller that one limit blocks takes no grants from the others, however often it comes. Otherwise
 // grants are taken one after the other, each by a script that checks the limit again, so that no
-// limit is ever exceeded. Where a later one is refused after all, the earlier grants are taken
-// back; in between, another caller may have been refused once too often.
+// limit is ever exceeded. If a later grant is refused after all, the earlier ones are taken back;
+// in between, another caller may have been refused once too often.
 func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now throttle.Instant,
 	checks *throttle.Checks) (findings, error) {
 	if checks.Len() == 1 {
 		only := s.requestFor(now, checks.At(0))
-		err := s.judge(ctx, client, take, only)
+		err := s.runScript(ctx, client, take, only)
 		return only.found, err
 	}
 	seen, err := s.inspectAll(ctx, client, now, checks)
@@ -46,7 +46,7 @@ func (s *Storage) decideApart(ctx context.Context, client rueidis.Client, now th
 	}
 	for i := range checks.Len() {
 		got := s.requestFor(now, checks.At(i))
-		if err := s.judge(ctx, client, take, got); err != nil {
+		if err := s.runScript(ctx, client, take, got); err != nil {
 			s.takeAllBack(ctx, client, seen.of[:i])
 			return findings{}, err
 		}
@@ -68,7 +68,7 @@ func (s *Storage) inspectAll(ctx context.Context, client rueidis.Client, now thr
 	for i := range all.n {
 		group.Go(func() {
 			seen := s.requestFor(now, checks.At(i))
-			errs[i] = s.judge(ctx, client, inspect, seen)
+			errs[i] = s.runScript(ctx, client, inspect, seen)
 			all.of[i] = seen.found.of[0]
 		})
 	}
@@ -81,9 +81,9 @@ func (s *Storage) inspectAll(ctx context.Context, client rueidis.Client, now thr
 	return all, nil
 }
 
-// takeAllBack takes grants back, within a time of its own: the caller's may have passed. It returns
-// when that is done, or when ctx ends. A grant that cannot be taken back counts until its window
-// ends.
+// takeAllBack takes grants back, with a deadline of its own, because that of the caller may have
+// passed. It returns when that is done, or when ctx is done. A grant that cannot be taken back
+// counts until its window ends.
 func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken []finding) {
 	done := make(chan struct{})
 	go func() {
@@ -91,7 +91,7 @@ func (s *Storage) takeAllBack(ctx context.Context, client rueidis.Client, taken 
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 		defer cancel()
 		for i := range taken {
-			// The error cannot be handled here, and the next decision will meet it too.
+			// The error is ignored: nothing can be done, and the next decision reports it.
 			_ = s.takeBack(own, client, taken[i].state.Check, taken[i].mark)
 		}
 	}()

@@ -32,7 +32,7 @@ func at(t *testing.T, cluster *redisserver.Cluster, storage *redis.Storage, mast
 			return of
 		}
 	}
-	require.Fail(t, "no subject lies on that master")
+	require.Fail(t, "no subject is stored on that master")
 	return throttle.Check{}
 }
 
@@ -127,9 +127,9 @@ func TestClusterTakesLostGrantsBack(t *testing.T) {
 	}
 }
 
-// TestClusterTakesFirstGrantBackWhereSecondFails lets the node of the second subject fail when it
-// is written to. The grant of the first subject is taken back.
-func TestClusterTakesFirstGrantBackWhereSecondFails(t *testing.T) {
+// TestClusterTakesFirstGrantBackIfSecondFails lets the node of the second subject fail when it is
+// written to. The grant of the first subject is taken back.
+func TestClusterTakesFirstGrantBackIfSecondFails(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)
 	address, install := at(t, cluster, storage, 0, 0, 1000), at(t, cluster, storage, 1, 0, 4)

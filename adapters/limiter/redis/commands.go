@@ -1,9 +1,9 @@
 package redis
 
-// maxName is the length of the longest command name that the ledger distinguishes.
+// maxName is the length of the longest name of a command with an expectation.
 const maxName = len(masterAddress)
 
-// The commands whose replies have to meet an expectation.
+// The names of the commands that are told apart, most of them because of an expectation.
 const (
 	role          = "ROLE"
 	ping          = "PING"
@@ -58,8 +58,8 @@ func (c *commands) follow(text []byte, ledger *ledger) {
 	}
 }
 
-// appendName appends to the name: the first argument, and the second where the first only names a
-// family of commands. Nothing is kept of other arguments, which may be passwords.
+// appendName appends text to the name of the command: the first argument and, if that only names a
+// family of commands, the second. Nothing is kept of other arguments, which may be passwords.
 func (c *commands) appendName(text []byte) {
 	if c.ended == 0 || c.ended == 1 &&
 		string(c.name[:min(c.named, len(sentinel)+1)]) == sentinel+" " {
@@ -67,7 +67,7 @@ func (c *commands) appendName(text []byte) {
 	}
 }
 
-// endArgument ends an argument.
+// endArgument ends an argument and, if it was the last, enters the command in the ledger.
 func (c *commands) endArgument(ledger *ledger) {
 	if c.ended++; c.ended < c.count {
 		if c.ended == 1 && string(c.name[:c.named]) == sentinel {

@@ -8,28 +8,29 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// connecting is the minimum time that a connection gets to come about, or to answer, before it is
-// given up. It is longer than a decision may take: a caller does not wait for it, but later callers
-// get the connection.
-const connecting = time.Second
+// connectTimeout is the minimum timeout for establishing a connection, and for a reply on one. It
+// is longer than a decision may take: the caller does not wait for the connection, but later
+// callers get it.
+const connectTimeout = time.Second
 
-// How often the map of a Cluster, or the master that Sentinel knows, is refreshed. A failover is
-// announced in other ways too, but announcements can be missed.
+// The intervals at which the map of a Cluster, and the master that Sentinels name, are refreshed. A
+// failover is announced in other ways too, but announcements can be missed.
 const (
 	clusterInterval  = time.Second
 	sentinelInterval = 2 * time.Second
 )
 
-// gather is about how long a connection holds back commands while it waits for other replies, so
-// that one write carries several. Under load callers get their replies sooner, a few of them wait
-// some microseconds longer, and a single caller never waits for it.
-const gather = 20 * time.Microsecond
+// flushDelay is about how long a connection with outstanding replies holds back commands, so that
+// one write carries several. Under load most callers get their replies sooner, and a few wait some
+// microseconds longer. A single caller never waits for it.
+const flushDelay = 20 * time.Microsecond
 
-// When connections are replaced. A name may come to lead to another server while the old one keeps
-// its connections and even answers: after a failover, or because an address moved.
+// Times after which connections are replaced. A name may come to resolve to another server while
+// the old one keeps its connections and even answers: after a failover, or because an address
+// moved.
 const (
-	// A client's connections live between minLife and maxLife, so that replicas spread out. With
-	// the time that it takes to connect, no connection lives longer than five minutes.
+	// A client is replaced after a time between minLife and maxLife, so that replicas spread out.
+	// Including the time that it takes to connect, no connection lives longer than five minutes.
 	minLife = 150 * time.Second
 	maxLife = 290 * time.Second
 	// lifeRetry is the pause after an attempt to replace a client that failed. The old client stays
@@ -39,25 +40,25 @@ const (
 	failureRest = 500 * time.Millisecond
 )
 
-// connection holds a client that is created when it is first needed, again after each failed
-// attempt, and replaced when it fails or has lived long enough. While an attempt to replace a
-// client is under way, the old one stays in use.
+// connection holds a client. It creates the client when it is first needed, tries again at the next
+// decision if that failed, and replaces a client that fails or has lived long enough. While an
+// attempt to replace a client is under way, the old one stays in use.
 type connection struct {
 	option rueidis.ClientOption
 	dialer dialer
 	draw   func() float64
-	// after calls a function once, after a time, unless it is stopped before.
+	// after calls a function once, after a time, unless it is stopped before; time.AfterFunc except
+	// in tests.
 	after func(time.Duration, func()) (stop func() bool)
 	ended chan struct{} // closed by close
 
-	mu      sync.Mutex
-	current *lease
-	trying  *try
-	open    map[*tracked]struct{}
-	life    func() bool // stops the timer that replaces the client
-	resting bool        // a replacement because of a failure was not long ago
-	// onReplaced is called after each replacement, unless it is nil. It must not block.
-	onReplaced func()
+	mu         sync.Mutex
+	current    *lease
+	trying     *try // the attempt under way, if any
+	open       map[*tracked]struct{}
+	stopLife   func() bool // stops the timer that replaces the client
+	resting    bool        // the last replacement because of a failure is less than failureRest ago
+	onReplaced func()      // called after each replacement, unless it is nil
 }
 
 // connectionTo returns a connection that has not connected yet.
@@ -65,8 +66,8 @@ func connectionTo(server Server) *connection {
 	return &connection{
 		option: server.URL.option(server.Timeout), dialer: server.URL.dialer(), draw: server.Draw,
 		ended: make(chan struct{}), open: map[*tracked]struct{}{},
-		after: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
-		life:  func() bool { return true },
+		after:    func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		stopLife: func() bool { return true },
 	}
 }
 
@@ -76,8 +77,7 @@ type try struct {
 	err  error
 }
 
-// closed reports whether close was called. The caller holds the lock, so that nothing connects
-// after it.
+// closed reports whether close was called. mu must be held, so that nothing connects after close.
 func (c *connection) closed() bool {
 	select {
 	case <-c.ended:
@@ -87,8 +87,9 @@ func (c *connection) closed() bool {
 	}
 }
 
-// get returns the client, the error of the attempt to connect, or the error of ctx if that ends
-// first. In that case the attempt continues, for later callers. The caller must release the lease.
+// get returns a lease of the client, which the caller must release. It fails with the error of the
+// attempt to connect, or with that of ctx if it is done first: then the attempt continues, for
+// later callers.
 func (c *connection) get(ctx context.Context) (*lease, error) {
 	c.mu.Lock()
 	if c.closed() {
@@ -116,9 +117,10 @@ func (c *connection) get(ctx context.Context) (*lease, error) {
 	}
 }
 
-// failed replaces the client after a failed decision, unless the failure says nothing about it. The
-// server that answered with an error may no longer be the one that the name leads to.
-func (c *connection) failed(l *lease, failure *UnavailableError) {
+// reportFailure replaces the client after a failed decision, unless the failure says nothing about
+// the server. A server that answered with an error may no longer be the one that the name resolves
+// to.
+func (c *connection) reportFailure(l *lease, failure *UnavailableError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch failure.Reason {
@@ -143,21 +145,21 @@ func (c *connection) failed(l *lease, failure *UnavailableError) {
 	c.try()
 }
 
-// watch sets what is called after each replacement.
-func (c *connection) watch(onReplaced func()) {
+// notifyReplaced sets the function that is called after each replacement. It must not block.
+func (c *connection) notifyReplaced(onReplaced func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.onReplaced = onReplaced
 }
 
-// replace replaces the client, whose life is over.
+// replace replaces the client, which has lived long enough.
 func (c *connection) replace() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.try()
 }
 
-// try starts an attempt to connect, unless one is under way. The caller holds the lock.
+// try starts an attempt to connect, unless one is under way. mu must be held.
 func (c *connection) try() {
 	if c.trying != nil || c.closed() {
 		return
@@ -166,7 +168,7 @@ func (c *connection) try() {
 	go c.connect(c.trying, c.current != nil)
 }
 
-// connect makes one attempt to connect.
+// connect makes one attempt to connect. replacing reports whether there is a client already.
 func (c *connection) connect(trying *try, replacing bool) {
 	l, err := c.newLease(replacing)
 	c.mu.Lock()
@@ -181,7 +183,7 @@ func (c *connection) connect(trying *try, replacing bool) {
 	if c.closed() {
 		return
 	}
-	c.life()
+	c.stopLife()
 	switch {
 	case err == nil:
 		if old := c.current; old != nil {
@@ -191,20 +193,20 @@ func (c *connection) connect(trying *try, replacing bool) {
 			}
 		}
 		c.current = l
-		c.life = c.after(minLife+time.Duration(c.draw()*float64(maxLife-minLife)), c.replace)
+		c.stopLife = c.after(minLife+time.Duration(c.draw()*float64(maxLife-minLife)), c.replace)
 	case c.current != nil:
-		c.life = c.after(lifeRetry, c.replace)
+		c.stopLife = c.after(lifeRetry, c.replace)
 	}
 }
 
 // close closes all connections and prevents new ones. Decisions under way fail at once, so that the
-// client has nothing to wait for. The end of ctx ends the wait for the client.
+// client has nothing to wait for. close waits until the client is closed, or ctx is done.
 func (c *connection) close(ctx context.Context) {
 	c.mu.Lock()
 	if !c.closed() {
 		close(c.ended)
 	}
-	c.life()
+	c.stopLife()
 	l, open := c.current, c.open
 	c.current, c.open = nil, nil
 	c.mu.Unlock()

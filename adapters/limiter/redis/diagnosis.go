@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// connectError is the reason why there is no connection, in words for the operator, where neither
-// the operating system nor a certificate has the reason.
+// connectError is the reason why there is no connection, in words for the operator, if it is not an
+// error of the operating system.
 type connectError string
 
-// Error returns the reason.
+// Error implements error.
 func (e connectError) Error() string { return string(e) }
 
 // The reasons that a diagnosis finds.
@@ -27,7 +27,7 @@ const (
 	errNoHello            connectError = "the server, or a proxy, ends connections at HELLO"
 )
 
-// The reasons that an error has by its type.
+// The reasons that follow from the type of an error.
 const (
 	errEnded       connectError = "the server ended the connection"
 	errNoAddress   connectError = "the name has no address"
@@ -36,8 +36,8 @@ const (
 	errNotInPeriod connectError = "the server's certificate has expired or is not valid yet"
 )
 
-// diagnosing bounds each connection that is made to find out why another one failed.
-const diagnosing = 250 * time.Millisecond
+// diagnosisTimeout bounds each connection that is made to find out why another one failed.
+const diagnosisTimeout = 250 * time.Millisecond
 
 // diagnosis finds out why a server ended a connection without a reply, by further connections.
 type diagnosis struct {
@@ -45,13 +45,13 @@ type diagnosis struct {
 	tcp     *net.Dialer
 }
 
-// ofPlain explains the end of a connection without TLS before the first reply. It returns err where
-// it finds no reason.
-func (d diagnosis) ofPlain(err error) error {
+// explainPlain explains the end of a connection without TLS before the first reply. It returns err
+// if it finds no reason.
+func (d diagnosis) explainPlain(err error) error {
 	if !isEnd(err) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*diagnosing)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*diagnosisTimeout)
 	defer cancel()
 	switch {
 	case d.speaksTLS(ctx):
@@ -79,14 +79,14 @@ func alertOf(err error) (text string, found bool) {
 	return "", false
 }
 
-// speaksTLS reports whether the server answers a TLS handshake, which an alert does too.
+// speaksTLS reports whether the server answers a TLS handshake, if only with an alert.
 func (d diagnosis) speaksTLS(ctx context.Context) bool {
 	conn, err := d.dial(ctx)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = conn.Close() }()
-	// Nothing is sent over this connection, so it does not matter who the server is.
+	// Nothing is sent over this connection, so the server need not prove its identity.
 	client := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true})
 	err = client.HandshakeContext(ctx)
 	_, rejected := alertOf(err)
@@ -105,8 +105,8 @@ func (d diagnosis) answersPing(ctx context.Context) bool {
 	return strings.HasPrefix(reply, "+PONG") || strings.HasPrefix(reply, "-NOAUTH")
 }
 
-// ping returns the beginning of the server's reply to a PING without TLS and without a password. It
-// is empty if there is none.
+// ping returns the beginning of the server's reply to a PING without TLS and without a password; ""
+// if there is none.
 func (d diagnosis) ping(ctx context.Context) string {
 	conn, err := d.dial(ctx)
 	if err != nil {
@@ -121,9 +121,9 @@ func (d diagnosis) ping(ctx context.Context) string {
 	return string(reply[:n])
 }
 
-// dial connects, for at most diagnosing.
+// dial connects, for at most diagnosisTimeout.
 func (d diagnosis) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, diagnosing)
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
 	conn, err := d.tcp.DialContext(ctx, "tcp", d.address)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// silence is how long a server may say nothing after the start of a TLS handshake before a second
-// connection finds out whether it speaks TLS at all. A server without TLS may wait for the rest of
-// what it takes for a command.
-const silence = 200 * time.Millisecond
+// silenceLimit is how long a server may send nothing after the start of a TLS handshake before a
+// second connection finds out whether it speaks TLS at all. A server without TLS may take the
+// handshake for the beginning of a command, and wait for the rest.
+const silenceLimit = 200 * time.Millisecond
 
 // dialer connects to servers.
 type dialer struct {
@@ -22,7 +22,7 @@ type dialer struct {
 	files TLSFiles
 }
 
-// dial connects as rueidis would, over TLS if config is not nil.
+// dial connects to address, over TLS if config is not nil.
 func (d dialer) dial(ctx context.Context, address string, tcp *net.Dialer, config *tls.Config,
 ) (*guard, error) {
 	conn, err := tcp.DialContext(ctx, "tcp", address)
@@ -30,7 +30,7 @@ func (d dialer) dial(ctx context.Context, address string, tcp *net.Dialer, confi
 		return nil, err
 	}
 	if config == nil {
-		return guarded(conn, diagnosis{address, tcp}.ofPlain), nil
+		return guarded(conn, diagnosis{address, tcp}.explainPlain), nil
 	}
 	secured, explain, err := d.secure(ctx, conn, diagnosis{address, tcp}, config)
 	if err != nil {
@@ -40,8 +40,9 @@ func (d dialer) dial(ctx context.Context, address string, tcp *net.Dialer, confi
 	return guarded(secured, explain), nil
 }
 
-// secure makes the TLS handshake. It returns what explains the end of the connection before the
-// first reply: with TLS 1.3 a server rejects a client's certificate only after the handshake.
+// secure makes the TLS handshake. It also returns a function that explains the end of the
+// connection before the first reply: with TLS 1.3 a server rejects a client's certificate only
+// after the handshake.
 func (d dialer) secure(ctx context.Context, conn net.Conn, of diagnosis, base *tls.Config) (
 	secured net.Conn, explain func(error) error, err error) {
 	trusted, faults := d.files.read()
@@ -70,7 +71,7 @@ func (d dialer) secure(ctx context.Context, conn net.Conn, of diagnosis, base *t
 
 	wire := &listening{Conn: conn}
 	var plain atomic.Bool
-	timer := time.AfterFunc(silence, func() {
+	timer := time.AfterFunc(silenceLimit, func() {
 		if !wire.heard.Load() && of.speaksPlain(ctx) {
 			plain.Store(true)
 			_ = conn.Close()
@@ -93,12 +94,12 @@ func (d dialer) config(base *tls.Config, host string, trusted trust) *tls.Config
 	config := base.Clone()
 	config.ServerName = host
 	if net.ParseIP(host) != nil {
-		config.ServerName = d.first // addresses are not sent, and some proxies need a name
+		config.ServerName = d.first // crypto/tls sends no addresses, and some proxies need a name
 	}
 	if config.InsecureSkipVerify {
 		return config
 	}
-	// crypto/tls verifies for one name. VerifyConnection does what it would, for either of two.
+	// crypto/tls verifies for one name. VerifyConnection does the same for either of two names.
 	config.InsecureSkipVerify = true
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		err := verify(state.PeerCertificates, trusted.roots, host)
@@ -123,7 +124,7 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, host string) error 
 	return nil
 }
 
-// listening is a connection that knows whether the server has said anything.
+// listening is a connection that records whether the server has sent anything.
 type listening struct {
 	net.Conn
 	heard atomic.Bool

@@ -24,8 +24,8 @@ const (
 	NotAURL URLFault = iota + 1
 	// WrongScheme means a scheme other than redis, rediss, valkey and valkeys.
 	WrongScheme
-	// Fragment means that the URL contains a #, which a server's URL has no use for, as in a
-	// password.
+	// Fragment means that the URL contains a #, probably in a password: the URL of a server has no
+	// fragment.
 	Fragment
 	// NoHost means that the URL names no host.
 	NoHost
@@ -43,7 +43,7 @@ const (
 	UnknownParameter
 )
 
-// String returns a description of the fault, with a remedy where it is not obvious.
+// String returns a description of the fault, with a remedy if it is not obvious.
 func (f URLFault) String() string {
 	switch f {
 	case NotAURL:
@@ -73,7 +73,7 @@ func (f URLFault) String() string {
 // URLError reports an invalid URL. It contains nothing of the URL, which is a secret.
 type URLError struct{ Fault URLFault }
 
-// Error returns the description of the fault.
+// Error implements error.
 func (e *URLError) Error() string { return "redis URL: " + e.Fault.String() }
 
 // Reason is why the server made no decision.
@@ -90,8 +90,8 @@ const (
 	Unreachable
 	// Refused means that the server replied with an error.
 	Refused
-	// Unintelligible means that the reply is not one of the script, or not one of a Redis server at
-	// all.
+	// Unintelligible means that the reply is not one of the script, or not even one of a Redis
+	// server.
 	Unintelligible
 )
 
@@ -124,7 +124,7 @@ type UnavailableError struct {
 	cause  error
 }
 
-// Error returns the reason and the detail.
+// Error implements error. It returns the reason and the detail.
 func (e *UnavailableError) Error() string {
 	text := "redis: " + e.Reason.String()
 	if e.Detail != "" {
@@ -133,7 +133,7 @@ func (e *UnavailableError) Error() string {
 	return text
 }
 
-// Unwrap returns the error of a context, where that ended the decision. No other error is exposed.
+// Unwrap returns the error of the context if that ended the decision. No other error is exposed.
 func (e *UnavailableError) Unwrap() error { return e.cause }
 
 // plainCode is the code of errors that have no code of their own.
@@ -149,7 +149,7 @@ var codes = map[string]bool{
 	"TRYAGAIN": true, "UNKILLABLE": true, "WRONGPASS": true, "WRONGTYPE": true,
 }
 
-// codeOf returns the code of a server's error: its first word, where that is a code.
+// codeOf returns the code of a server's error: its first word if that is in codes, else plainCode.
 func codeOf(text string) string {
 	word, _, _ := strings.Cut(text, " ")
 	if codes[word] {

@@ -8,20 +8,20 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// queryTimeout bounds one query of a server that is made for the operator, not for a request.
+// queryTimeout bounds a query that is made for the operator, not for a request.
 const queryTimeout = 2 * time.Second
 
-// repairInterval is how often a server that evicts grants is asked whether it still does.
+// repairInterval is how often the policy of a server that evicts grants is read again.
 const repairInterval = 30 * time.Second
 
 // EvictionWatch reads the eviction policy of a server at the start, after each outage and whenever
 // the storage has connected anew, because the server may then be another one. It records each
-// policy under which the server evicts grants once, as ports.LimiterMisconfigured, and looks every
-// repairInterval from then on, until it can record ports.LimiterRepaired. A failed query is
-// ignored: outages are recorded elsewhere, and Inspect reports the rest.
+// policy under which the server evicts grants once, as ports.LimiterMisconfigured, and then reads
+// the policy every repairInterval, until it can record ports.LimiterRepaired. A failed query is
+// ignored: outages are recorded elsewhere, and Inspect reports other errors.
 //
-// It implements ports.Events, because it learns from the events of the limiter that an outage has
-// ended. It passes all events on.
+// It implements ports.Events, because an event of the limiter shows that an outage has ended. It
+// passes all events on.
 type EvictionWatch struct {
 	server *Storage
 	events ports.Events
@@ -50,7 +50,7 @@ func (w *EvictionWatch) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.request()
-	w.server.server.watch(w.request)
+	w.server.server.notifyReplaced(w.request)
 	w.running.Go(func() { w.run(ctx) })
 }
 
@@ -70,28 +70,28 @@ func (w *EvictionWatch) request() {
 
 // run makes each requested query until ctx is done.
 func (w *EvictionWatch) run(ctx context.Context) {
-	recorded, forgo := NoEviction, func() bool { return false }
-	defer func() { forgo() }()
+	recorded, stopTimer := NoEviction, func() bool { return false }
+	defer func() { stopTimer() }()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.pending:
 		}
-		recorded = w.look(ctx, recorded)
-		forgo()
+		recorded = w.query(ctx, recorded)
+		stopTimer()
 		if recorded != NoEviction {
-			forgo = w.server.server.after(repairInterval, w.request)
+			stopTimer = w.server.server.after(repairInterval, w.request)
 		}
 	}
 }
 
-// look makes a query, records a policy other than the one that was recorded last, and returns the
-// one that is recorded now.
-func (w *EvictionWatch) look(ctx context.Context, recorded string) string {
-	query, cancel := context.WithTimeout(ctx, queryTimeout)
+// query reads the policy, and records it unless it is the policy that was recorded last. It returns
+// the policy that is recorded now.
+func (w *EvictionWatch) query(ctx context.Context, recorded string) string {
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	policy, err := w.server.EvictionPolicy(query)
+	policy, err := w.server.EvictionPolicy(limited)
 	switch {
 	case err != nil || policy == recorded:
 		return recorded
@@ -103,7 +103,7 @@ func (w *EvictionWatch) look(ctx context.Context, recorded string) string {
 	return policy
 }
 
-// evictionProblem describes a server that evicts keys.
+// evictionProblem returns the Problem of a server that evicts keys.
 func evictionProblem(policy string) string {
 	return "names a server whose maxmemory-policy is " + policy +
 		": when its memory is full it evicts grants, and limits no longer hold"

@@ -1,9 +1,7 @@
 package redis_test
 
 import (
-	"context"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,60 +11,52 @@ import (
 
 	"github.com/offload/sessiond/adapters/limiter/redis"
 	"github.com/offload/sessiond/ports"
+	"github.com/offload/sessiond/ports/portsfake"
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// recorder keeps events.
-type recorder struct {
-	mu     sync.Mutex
-	events []ports.Event
-}
-
-func (r *recorder) Record(_ context.Context, event ports.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, event)
-}
-
-func (r *recorder) recorded() []ports.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]ports.Event{}, r.events...)
-}
-
-// await waits until exactly these events are recorded.
-func (r *recorder) await(t *testing.T, events ...ports.Event) {
+// awaitEvents waits until exactly these events are recorded.
+func awaitEvents(t *testing.T, log *portsfake.Events, events ...ports.Event) {
 	t.Helper()
-	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Equal(c, events, r.recorded()) },
+	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Equal(c, events, log.Recorded()) },
 		redisserver.Timeout, time.Millisecond, "timed out waiting for events")
 }
 
-// TestWatchesEvictionPolicy changes the policy of a server that has outages.
-func TestWatchesEvictionPolicy(t *testing.T) {
-	evicts := func(policy string) ports.Event {
-		return ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
-			policy + ": when its memory is full it evicts grants, and limits no longer hold"}
-	}
-	started := ports.LimiterOutageStarted{Policy: ports.OutageDeny}
-	ended := ports.LimiterOutageEnded{Policy: ports.OutageDeny}
-	var policy atomic.Value
-	policy.Store("allkeys-lru")
-	fake := startFake(t, func(command []string) string {
+// startWithPolicy starts a fake server with a maxmemory-policy, which the test can change.
+func startWithPolicy(t *testing.T, policy string) (*fake, *atomic.Value) {
+	t.Helper()
+	var current atomic.Value
+	current.Store(policy)
+	return startFake(t, func(command []string) string {
 		if command[0] == "INFO" {
-			return bulk("maxmemory_policy:" + policy.Load().(string) + "\r\n")
+			return bulk("maxmemory_policy:" + current.Load().(string) + "\r\n")
 		}
 		return usual(command)
-	})
-	var log recorder
+	}), &current
+}
+
+// evicts returns the event for a server with a policy under which it evicts grants.
+func evicts(policy string) ports.Event {
+	return ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
+		policy + ": when its memory is full it evicts grants, and limits no longer hold"}
+}
+
+// TestWatchesEvictionPolicy changes the policy of a server that has outages: each policy is
+// recorded once, after the outage.
+func TestWatchesEvictionPolicy(t *testing.T) {
+	started := ports.LimiterOutageStarted{Policy: ports.OutageDeny}
+	ended := ports.LimiterOutageEnded{Policy: ports.OutageDeny}
+	fake, policy := startWithPolicy(t, "allkeys-lru")
+	var log portsfake.Events
 	watch := open(t, fake.url(), patient).WatchEviction(&log)
 	watch.Start()
-	log.await(t, evicts("allkeys-lru"))
+	awaitEvents(t, &log, evicts("allkeys-lru"))
 
 	policy.Store("volatile-ttl")
 	watch.Record(t.Context(), started)
-	log.await(t, evicts("allkeys-lru"), started)
+	awaitEvents(t, &log, evicts("allkeys-lru"), started)
 	watch.Record(t.Context(), ended)
-	log.await(t, evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"))
+	awaitEvents(t, &log, evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"))
 
 	fake.await(t, "INFO")
 	fake.await(t, "INFO")
@@ -75,25 +65,19 @@ func TestWatchesEvictionPolicy(t *testing.T) {
 	policy.Store("noeviction")
 	watch.Record(t.Context(), ended)
 	fake.await(t, "INFO")
-	log.await(t, evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"), ended, ended,
+	awaitEvents(t, &log, evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"), ended, ended,
 		ports.LimiterRepaired{})
 	watch.Stop()
 	watch.Record(t.Context(), started)
 	assert.Equal(t, []ports.Event{evicts("allkeys-lru"), started, ended, evicts("volatile-ttl"),
-		ended, ended, ports.LimiterRepaired{}, started}, log.recorded(),
+		ended, ended, ports.LimiterRepaired{}, started}, log.Recorded(),
 		"each policy is recorded once")
 }
 
-// TestWatchesRepair changes the policy of a running server back, to which nothing connects anew.
-func TestWatchesRepair(t *testing.T) {
-	var policy atomic.Value
-	policy.Store("allkeys-lru")
-	fake := startFake(t, func(command []string) string {
-		if command[0] == "INFO" {
-			return bulk("maxmemory_policy:" + policy.Load().(string) + "\r\n")
-		}
-		return usual(command)
-	})
+// TestRecordsRepairOfRunningServer changes the policy of a server back, without an outage and
+// without a new connection.
+func TestRecordsRepairOfRunningServer(t *testing.T) {
+	fake, policy := startWithPolicy(t, "allkeys-lru")
 	storage := open(t, fake.url(), patient)
 	timers := storage.OnTimers()
 	next := func() redis.Timer {
@@ -103,45 +87,37 @@ func TestWatchesRepair(t *testing.T) {
 			}
 		}
 	}
-	var log recorder
+	var log portsfake.Events
 	watch := storage.WatchEviction(&log)
 	watch.Start()
 	defer watch.Stop()
-	evicts := ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
-		"allkeys-lru: when its memory is full it evicts grants, and limits no longer hold"}
-	log.await(t, evicts)
+	awaitEvents(t, &log, evicts("allkeys-lru"))
 	next().Call()
 	again := next()
-	log.await(t, evicts)
+	awaitEvents(t, &log, evicts("allkeys-lru"))
 	policy.Store("noeviction")
 	again.Call()
-	log.await(t, evicts, ports.LimiterRepaired{})
+	awaitEvents(t, &log, evicts("allkeys-lru"), ports.LimiterRepaired{})
 }
 
 // TestWatchesEvictionPolicyOfNextServer connects anew to a server that evicts, without an outage.
 func TestWatchesEvictionPolicyOfNextServer(t *testing.T) {
-	var policy atomic.Value
-	policy.Store("noeviction")
-	fake := startFake(t, func(command []string) string {
-		if command[0] == "INFO" {
-			return bulk("maxmemory_policy:" + policy.Load().(string) + "\r\n")
-		}
-		return usual(command)
-	})
+	fake, policy := startWithPolicy(t, "noeviction")
 	storage := open(t, fake.url(), patient)
 	timers := storage.OnTimers()
-	var log recorder
+	var log portsfake.Events
 	watch := storage.WatchEviction(&log)
 	watch.Start()
 	defer watch.Stop()
 	fake.await(t, "INFO")
 	policy.Store("allkeys-lfu")
 	nextTimer(t, timers).Call()
-	log.await(t, ports.LimiterMisconfigured{Problem: "names a server whose maxmemory-policy is " +
-		"allkeys-lfu: when its memory is full it evicts grants, and limits no longer hold"})
+	awaitEvents(t, &log, evicts("allkeys-lfu"))
 }
 
-func TestInspect(t *testing.T) {
+// TestInspectReportsEachProblem inspects a server that is well, slow, evicts keys, refuses INFO,
+// and is down.
+func TestInspectReportsEachProblem(t *testing.T) {
 	server := redisserver.Start(t)
 	inspect := func(url string, timeout time.Duration) []redis.Finding {
 		found := redis.Inspect(t.Context(), redis.Inspection{Server: serverAt(t, url, timeout),

@@ -10,13 +10,13 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// UnderSuite returns a storage on the same connections, empty by a prefix of its own, that goes by
-// the instants of its callers.
+// UnderSuite returns a storage on the same connections, empty because of a prefix of its own, that
+// decides by the instants of its callers.
 //
-// The suite's instants are nanoseconds, of which those since 1970 would not fit into the numbers of
-// a script. Its clock starts at 1000 s, so that they do, and the script gets them as they are: its
-// unit is the nanosecond, and nothing is rounded. Keys expire by the server's real clock, which the
-// suite does not know: they live ten minutes longer than their window.
+// The suite's instants are nanoseconds. They start at 1000 s, so that the numbers of the script are
+// exact, as nanoseconds since 1970 would not be; the script gets them unchanged. Keys expire by the
+// server's real clock, which the suite does not control, so they live ten minutes longer than their
+// window.
 func (s *Storage) UnderSuite(prefix string) *Storage {
 	return s.by(prefix, clock{name: "caller", unit: time.Nanosecond, life: 10 * time.Minute})
 }
@@ -60,14 +60,14 @@ func (s *Storage) TakeBack(ctx context.Context, check throttle.Check,
 	return s.takeBack(ctx, l.client, check, int64(given))
 }
 
-// Timer is a call that a storage wants after a time.
+// Timer is a timer that a storage has started.
 type Timer struct {
 	After time.Duration
 	Call  func()
 }
 
-// OnTimers makes a storage, before its first decision, hand its timers to the test instead of
-// starting them. The test must receive them.
+// OnTimers makes a storage send its timers to the test instead of starting them. It must be called
+// before the first decision, and the test must receive the timers.
 func (s *Storage) OnTimers() <-chan Timer {
 	timers := make(chan Timer, 16)
 	s.server.after = func(after time.Duration, call func()) func() bool {
@@ -82,7 +82,7 @@ const (
 	MinLife, MaxLife, LifeRetry, FailureRest = minLife, maxLife, lifeRetry, failureRest
 )
 
-// RepairInterval is how often a server that evicts grants is asked whether it still does.
+// RepairInterval is how often the policy of a server that evicts grants is read again.
 const RepairInterval = repairInterval
 
 // Classify returns the storage's error for one of rueidis, of the system or of a context.

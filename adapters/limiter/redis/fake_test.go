@@ -19,7 +19,7 @@ import (
 // endConnection is a reply that ends the connection.
 const endConnection = "end"
 
-// fake is a server whose replies a test chooses. It sends nothing where the reply is empty.
+// fake is a server whose replies a test chooses. It sends nothing if the reply is empty.
 type fake struct {
 	listener net.Listener
 	answer   func(command []string) string

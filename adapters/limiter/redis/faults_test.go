@@ -63,7 +63,7 @@ func remaining(t *testing.T, storage *redis.Storage, of throttle.Check) int {
 	return decision.At(0).Remaining
 }
 
-// wait waits for the goroutines of group, which what describes.
+// wait waits for the goroutines of group; what describes them.
 func wait(t testing.TB, what string, group *sync.WaitGroup) {
 	t.Helper()
 	done := make(chan struct{})
@@ -143,9 +143,9 @@ func TestDecisionsTimeOutWhileServerHangs(t *testing.T) {
 	}
 }
 
-// TestDecisionsTimeOutWhereServerNeverAnswers uses a server that accepts connections and sends
+// TestDecisionsTimeOutIfServerNeverAnswers uses a server that accepts connections and sends
 // nothing.
-func TestDecisionsTimeOutWhereServerNeverAnswers(t *testing.T) {
+func TestDecisionsTimeOutIfServerNeverAnswers(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
@@ -369,7 +369,8 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 		10*time.Millisecond)
 }
 
-// TestReplicasShareLimits lets several storages decide on one server at the same time.
+// TestReplicasShareLimits lets several storages decide on one server at the same time: together
+// they grant no more than the limits.
 func TestReplicasShareLimits(t *testing.T) {
 	for name, url := range map[string]string{
 		"one server": redisserver.Start(t).URL(), "a cluster": redisserver.StartCluster(t, 3).URL(),

@@ -8,7 +8,7 @@ import (
 )
 
 // errProtocol means that a server sent something that a Redis server would not: text that is not
-// RESP, more of it than any of our commands asks for, or a reply without a command.
+// RESP, a reply larger than any of our commands has, or a reply without a command.
 var errProtocol = errors.New("redis: the server violates the protocol")
 
 // tlsAlert is the first byte by which a server that speaks only TLS rejects a command.
@@ -28,18 +28,19 @@ type guard struct {
 	heard    atomic.Bool // the server has sent something
 	once     sync.Once
 	written  chan struct{}         // closed at the first write, or by Close
-	broken   atomic.Pointer[error] // what every later call fails with
+	broken   atomic.Pointer[error] // the error of every later call; nil before a violation
 	commands commands              // used only by the writer
 	replies  replies               // used only by the reader
 	ledger   ledger
 }
 
-// guarded returns a guard of a connection. explain returns a better error for one that ends the
-// connection before the first reply.
+// guarded returns a guard of a connection. explain is called with an error that ends the connection
+// before the first reply, and returns a better one.
 func guarded(conn net.Conn, explain func(error) error) *guard {
 	return &guard{Conn: conn, explain: explain, written: make(chan struct{})}
 }
 
+// start allows reading.
 func (g *guard) start() { g.once.Do(func() { close(g.written) }) }
 
 // Read implements net.Conn.
@@ -62,7 +63,8 @@ func (g *guard) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// breakOff closes the connection because of what the server sent, and returns err.
+// breakOff closes the connection because of a violation, and returns err, the error of every later
+// call.
 func (g *guard) breakOff(err error) error {
 	g.broken.Store(&err)
 	_ = g.Close()

@@ -8,21 +8,26 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// permissionsDocs is where the permissions that the service needs are listed, and each cause is
-// explained.
+// permissionsDocs is the page that lists the permissions that the service needs, and explains each
+// cause.
 const permissionsDocs = "cmd/sessiond/docs/limits.md"
 
-// Finding is what the operator should know about a server. It contains nothing of the URL. Problem
-// continues a sentence that starts with the variable that holds the URL.
-type Finding struct{ Problem, Remedy string }
+// Finding is a problem of a server, for the operator. It contains nothing of the URL.
+type Finding struct {
+	// Problem continues a sentence that starts with the variable that holds the URL.
+	Problem string
+	Remedy  string
+}
 
 // Inspection is a check of a server before the service uses it.
 type Inspection struct {
 	// Server is the server as it is configured.
 	Server Server
-	// TimeoutVariable is the variable that sets the server's timeout. The others name the files for
-	// TLS: the certificates of authorities, the client certificate and its key.
-	TimeoutVariable, CAVariable, CertificateVariable, KeyVariable string
+	// TimeoutVariable is the variable that sets the server's timeout.
+	TimeoutVariable string
+	// CAVariable, CertificateVariable and KeyVariable are the variables that name the files for
+	// TLS: the certificates of the authorities, the client certificate and its key.
+	CAVariable, CertificateVariable, KeyVariable string
 }
 
 // Inspect checks whether the server decides, whether it does so in time, and whether it evicts
@@ -43,7 +48,7 @@ func Inspect(ctx context.Context, inspection Inspection) []Finding {
 		_, err := server.Decide(ctx, 0, throttle.TrialChecks(inspection.Server.Draw))
 		return err
 	}
-	// The first decision has to make the connection, so it says nothing about the time.
+	// The first decision has to wait for the connection, so its time is not judged.
 	if err := decide(queryTimeout); err != nil {
 		return []Finding{{
 			Problem: "names a server that does not decide (" + err.Error() + ")",

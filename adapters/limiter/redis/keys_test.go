@@ -31,7 +31,7 @@ func TestKeysExpireAfterWindow(t *testing.T) {
 		require.NoError(t, err)
 		return parts[0]*1_000_000 + parts[1]
 	}
-	for _, limit := range []int{1, 4, 40} { // a ring of 40 grants is written in place
+	for _, limit := range []int{1, 4, 40} { // a ring buffer of 40 grants is written in place
 		for _, length := range []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour} {
 			of := check(byte(limit), limit)
 			of.Window = length
@@ -113,7 +113,8 @@ func latin1(text string) string {
 	return string(runes)
 }
 
-// TestBoundsMemoryOfSubject bounds what a subject takes, in the value and in the server's memory.
+// TestBoundsMemoryOfSubject bounds the size of a subject's value, and what it takes of the server's
+// memory.
 func TestBoundsMemoryOfSubject(t *testing.T) {
 	server := redisserver.Start(t)
 	shared := open(t, server.URL(), patient)
@@ -144,9 +145,9 @@ func TestBoundsMemoryOfSubject(t *testing.T) {
 	}
 }
 
-// TestMemoryFollowsGrantsWhereRingWraps gives a subject a few grants in each window, so that its
-// ring wraps and grows, under a large limit. It never takes more than twice what it needs.
-func TestMemoryFollowsGrantsWhereRingWraps(t *testing.T) {
+// TestMemoryFollowsGrantsAsRingBufferWraps gives a subject a few grants in each window, so that its
+// ring buffer wraps and grows, under a large limit. It never takes more than twice what it needs.
+func TestMemoryFollowsGrantsAsRingBufferWraps(t *testing.T) {
 	const limit = 10_000
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient).UnderSuite("wraps:")

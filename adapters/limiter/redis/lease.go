@@ -9,18 +9,19 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// lease is a client from its creation until it is replaced. It closes once nothing uses it any
-// more, so that a replacement fails no decision. The lock of its connection guards its fields.
+// lease is a client from its creation until it is replaced. Once it is replaced, it is closed when
+// nothing uses it any more, so that no decision fails because of a replacement. of.mu guards its
+// fields.
 type lease struct {
 	of      *connection
 	client  rueidis.Client
-	users   int
-	open    int // connections to servers
-	retired bool
+	users   int  // callers of get that have not called release
+	open    int  // connections to servers
+	retired bool // the client has been replaced
 }
 
-// newLease creates a client. One that replaces another first connects to every node that it knows,
-// so that no decision has to.
+// newLease creates a client. If it replaces another, it first connects to every node that it knows,
+// so that no decision waits for that.
 func (c *connection) newLease(replacing bool) (*lease, error) {
 	l := &lease{of: c}
 	option := c.option
@@ -38,7 +39,7 @@ func (c *connection) newLease(replacing bool) (*lease, error) {
 
 // connectToAll sends a command to every node. The replies do not matter.
 func (l *lease) connectToAll() {
-	ctx, cancel := context.WithTimeout(context.Background(), connecting)
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
 	var nodes sync.WaitGroup
 	for _, node := range l.client.Nodes() {
@@ -47,7 +48,7 @@ func (l *lease) connectToAll() {
 	nodes.Wait()
 }
 
-// release ends the use of the lease that get returned.
+// release ends the use of a lease that get returned.
 func (l *lease) release() {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
@@ -55,12 +56,13 @@ func (l *lease) release() {
 	l.closeUnused()
 }
 
-// retire lets the client close. The caller holds the lock.
+// retire closes the client as soon as it has no users. of.mu must be held.
 func (l *lease) retire() {
 	l.retired = true
 	l.closeUnused()
 }
 
+// closeUnused closes a retired client without users. of.mu must be held.
 func (l *lease) closeUnused() {
 	if l.retired && l.users == 0 {
 		go l.client.Close()

@@ -10,7 +10,7 @@ import (
 
 // ledger matches the replies on a connection with the commands.
 //
-// Besides counting them, it knows the replies in which rueidis reads values without checking that
+// Besides counting replies, it checks those in which rueidis reads values without checking that
 // they exist: the third word of MOVED, the first value of ROLE, the words of a Sentinel's message,
 // and the confirmation of a subscription.
 type ledger struct {
@@ -98,7 +98,7 @@ func (l *ledger) enter(r *reply) bool {
 	return true
 }
 
-// hasTarget reports whether an error has an address, where it is one that rueidis would follow as a
+// hasTarget reports whether an error contains an address, or is none that rueidis would follow as a
 // redirect.
 func hasTarget(text string) bool {
 	text = strings.TrimPrefix(text, "ERR ")
@@ -153,8 +153,8 @@ func isComplete(channel, message string) bool {
 	return strings.Count(message, " ") >= minWords-1
 }
 
-// strings returns the strings with which a push message begins. It returns none for a message of
-// one value.
+// strings returns the strings with which a push message begins; none if the message has only one
+// value.
 func (r *reply) strings() []string {
 	var all []string
 	_, rest, _ := bytes.Cut(r.head[:r.kept], []byte("\n"))

@@ -18,11 +18,11 @@ import (
 )
 
 // name is an address that leads to one server and later to another, as the name of a Kubernetes
-// Service or a virtual IP does. Connections that are open stay with their server.
+// Service or a virtual IP does. Open connections stay with their server.
 type name struct {
 	listener net.Listener
 	leadsTo  atomic.Pointer[redisserver.Server]
-	open     atomic.Int64
+	open     atomic.Int64 // connections
 }
 
 // nameOf returns a name that leads to a server.
@@ -185,8 +185,8 @@ func TestReplacesConnectionsWithoutFailures(t *testing.T) {
 	}
 }
 
-// TestRestsBetweenReplacements has a server that refuses every decision. Connections are made at
-// most once for each rest.
+// TestRestsBetweenReplacements has a server that refuses every decision. Connections are replaced
+// at most once in each failureRest.
 func TestRestsBetweenReplacements(t *testing.T) {
 	fake := startFake(t, but(map[string]string{"EVALSHA": "-OOM full\r\n"}))
 	storage := open(t, fake.url(), patient)
@@ -218,9 +218,9 @@ func TestRestsBetweenReplacements(t *testing.T) {
 	assert.Equal(t, 3, greetings, "connections, two of them replacements")
 }
 
-// TestConnectsWhereDecisionTimeIsTooShort loses a server and gets it back, whose greeting takes
-// longer than a decision may.
-func TestConnectsWhereDecisionTimeIsTooShort(t *testing.T) {
+// TestConnectsIfDecisionTimeIsTooShort reconnects to a server whose greeting takes longer than a
+// decision may.
+func TestConnectsIfDecisionTimeIsTooShort(t *testing.T) {
 	var down atomic.Bool
 	fake := startFake(t, func(command []string) string {
 		switch {

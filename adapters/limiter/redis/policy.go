@@ -15,10 +15,10 @@ var policyOf = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^maxmemory_policy:([a-z-]{1,32})\r?$`)
 })
 
-// EvictionPolicy reads the maxmemory-policy of every node. It returns NoEviction where all nodes
-// have that, otherwise the policy of one that has another: a server that evicts forgets grants
-// silently. It is bounded as Decide is, and fails as Decide does: with the reason Refused where the
-// user may not run the command, and Unintelligible where the reply does not contain the policy.
+// EvictionPolicy reads the maxmemory-policy of every node, because a server that evicts forgets
+// grants silently. It returns NoEviction if all nodes have that policy, otherwise the policy of one
+// that has another. It has the deadline of Decide and fails as Decide does: with the reason Refused
+// if the user may not run the command, and Unintelligible if the reply does not contain the policy.
 func (s *Storage) EvictionPolicy(ctx context.Context) (string, error) {
 	return within(ctx, s, func(ctx context.Context, l *lease) (string, error) {
 		for _, node := range l.client.Nodes() {

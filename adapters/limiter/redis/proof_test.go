@@ -20,7 +20,7 @@ func proof(number byte) throttle.Check {
 		Limit: throttle.ProofLimit, Window: 7 * time.Minute}
 }
 
-// TestProofIsAKeyWithoutValue shows what the use of a proof takes, and for how long.
+// TestProofIsAKeyWithoutValue shows how much memory the use of a proof takes, and for how long.
 func TestProofIsAKeyWithoutValue(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
@@ -45,7 +45,7 @@ func TestProofIsAKeyWithoutValue(t *testing.T) {
 	refusal, refused := again.Refusal()
 	require.True(t, refused)
 	assert.Equal(t, throttle.ByProof, refusal.Dimension)
-	assert.Equal(t, 7*time.Minute, refusal.RetryAfter, "how much is left is not told")
+	assert.Equal(t, 7*time.Minute, refusal.RetryAfter, "the remaining time is not revealed")
 	assert.Equal(t, 3, again.At(0).Remaining, "nothing is taken")
 	still := time.Duration(number("PTTL", key)) * time.Millisecond
 	assert.LessOrEqual(t, still, left, "a replay does not prolong it")
@@ -62,8 +62,8 @@ func TestProofIsAKeyWithoutValue(t *testing.T) {
 	assert.True(t, again.Refused(), "a key that an operator made lasting counts")
 }
 
-// TestRefusedRequestUsesNoProof shows that a proof can still be used when a limit refused, with
-// rings that the script handles on its long way too.
+// TestRefusedRequestUsesNoProof shows that a proof can still be used after a limit refused, also
+// with ring buffers for which short.lua does not suffice.
 func TestRefusedRequestUsesNoProof(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient)
@@ -127,9 +127,9 @@ func TestClusterAcceptsAProofOnce(t *testing.T) {
 	race(t, redisserver.StartCluster(t, 3).URL())
 }
 
-// TestClusterTakesProofBack lets a later check fail after the proof was used: the use is taken
-// back.
-func TestClusterTakesProofBack(t *testing.T) {
+// TestClusterTakesProofBackIfCheckFails lets a later check fail after the proof was used: the use
+// is taken back.
+func TestClusterTakesProofBackIfCheckFails(t *testing.T) {
 	cluster := redisserver.StartCluster(t, 3)
 	storage := open(t, cluster.URL(), patient)
 	install := at(t, cluster, storage, 1, 0, 4)

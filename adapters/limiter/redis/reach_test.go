@@ -29,8 +29,7 @@ func TestFollowsSentinelFailover(t *testing.T) {
 	assert.Equal(t, 2, remaining(t, storage, hour(1, 4)))
 }
 
-// TestUsesSentinelUser reaches a Sentinel that lets in one user only, which the master does not
-// know.
+// TestUsesSentinelUser connects to a Sentinel with one user, which the master does not know.
 func TestUsesSentinelUser(t *testing.T) {
 	master := redisserver.Start(t, "--requirepass", password)
 	sentinel := redisserver.StartSentinel(t, master, "--user", "default", "off", "--user",

@@ -58,7 +58,7 @@ func refusalRemedy(code string) string {
 	return "check that the server is Redis 7 or Valkey, and not a proxy"
 }
 
-// connectionRemedy returns the remedy for a connection that did not come about, by its detail.
+// connectionRemedy returns the remedy for a failed attempt to connect, by its detail.
 func (i *Inspection) connectionRemedy(detail string) string {
 	switch detail {
 	case errNoTLS.Error():

@@ -35,7 +35,7 @@ const (
 
 	types = "+-:$*_,#!=(%~>"
 
-	// bulkEnd stands for the line end after a string of a given length. It is not a type.
+	// bulkEnd is the line end after a string of a given length. It is not a type.
 	bulkEnd = 0
 )
 
@@ -71,13 +71,14 @@ const (
 // reply is what the ledger needs to know of a reply.
 type reply struct {
 	kind  byte
-	count int // number of values, of a reply that has values
-	head  [maxHead]byte
-	kept  int // bytes in head
-	long  bool
-	keep  bool // whether head is needed
+	count int           // the number of values, if the reply is a list of values
+	head  [maxHead]byte // the beginning of the reply
+	kept  int           // bytes in head
+	long  bool          // the reply is longer than head
+	keep  bool          // whether head is needed
 }
 
+// add adds text to the beginning of the reply, if it is needed.
 func (r *reply) add(text []byte) {
 	if r.keep {
 		n := copy(r.head[r.kept:], text)
@@ -142,13 +143,14 @@ func (r *replies) follow(text []byte, ledger *ledger) error {
 	return nil
 }
 
-// expect begins a line.
+// expect begins the line of a value of that kind.
 func (r *replies) expect(kind byte) {
 	r.state, r.kind = inLine, kind
 	r.line, r.before, r.number, r.digits, r.minus = 0, 0, 0, 0, false
 }
 
-// inLine reads a byte of a line, which ends with CR LF and contains neither elsewhere.
+// inLine reads a byte of a line, and reports whether it is valid. A line ends with CR LF and
+// contains neither elsewhere.
 func (r *replies) inLine(c byte) bool {
 	before := r.before
 	r.before = c
@@ -218,7 +220,8 @@ func (r *replies) endOfLine() (ended, ok bool) {
 	return r.open()
 }
 
-// open begins an array, a set, a map or a push message.
+// open begins an array, a set, a map or a push message. ended reports whether it is empty, and ok
+// whether it is valid and within the bounds.
 func (r *replies) open() (ended, ok bool) {
 	if r.minus || r.number < 0 || r.number > maxLength {
 		return false, false

@@ -19,21 +19,24 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// said is a connection on which a server sent something, split into reads as the reader wants.
-type said struct {
+// sent is a connection on which the server sends what the reader returns, in the same pieces.
+type sent struct {
 	net.Conn
 	io.Reader
 }
 
-func (s said) Read(into []byte) (int, error)  { return s.Reader.Read(into) }
-func (s said) Write(text []byte) (int, error) { return len(text), nil }
-func (s said) Close() error                   { return nil }
-func listen(text string, one bool) io.ReadWriter {
-	return redis.Guarded(said{Reader: cut(text, one)})
+func (s sent) Read(into []byte) (int, error)  { return s.Reader.Read(into) }
+func (s sent) Write(text []byte) (int, error) { return len(text), nil }
+func (s sent) Close() error                   { return nil }
+
+// listen returns a guarded connection on which a server sends text, as a whole or byte by byte.
+func listen(text string, byteByByte bool) io.ReadWriter {
+	return redis.Guarded(sent{Reader: cut(text, byteByByte)})
 }
 
-func cut(text string, one bool) io.Reader {
-	if one {
+// cut returns a reader of text, as a whole or byte by byte.
+func cut(text string, byteByByte bool) io.Reader {
+	if byteByByte {
 		return iotest.OneByteReader(strings.NewReader(text))
 	}
 	return strings.NewReader(text)
@@ -52,6 +55,7 @@ func written(words ...string) string {
 // subscribed is the reply of Redis to a subscription to two channels.
 const subscribed = ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
 
+// message returns a message of a channel.
 func message(channel, text string) string {
 	return fmt.Sprintf(">3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel,
 		len(text), text)
@@ -210,8 +214,8 @@ func TestSpeaksRESP2(t *testing.T) {
 	assert.Equal(t, 2, remaining(t, storage, hour(1, 4)), "of the three that the server reports")
 }
 
-// FuzzReplies splits the same replies in two ways. What is accepted passes unchanged, and there are
-// at most as many replies as commands.
+// FuzzReplies splits the same text in two ways, with the same result. Accepted text passes
+// unchanged and has at most as many replies as there are commands.
 func FuzzReplies(f *testing.F) {
 	for _, seed := range []string{granted, hello, subscribed, "*-1\r\n", "$0\r\n\r\n",
 		"$3\r\nabc\r\n:1\r\n", "-MOVED 1 a:1\r\n", "%1\r\n+a\r\n*2\r\n#t\r\n_\r\n"} {
@@ -237,8 +241,8 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
-// FuzzHostileServer sends anything in reply to any command of rueidis. The storage may fail, but
-// has to survive, within bounds of memory.
+// FuzzHostileServer sends any text in reply to any command of rueidis. Decisions may fail, but the
+// process must survive and allocate a bounded amount of memory.
 func FuzzHostileServer(f *testing.F) {
 	for _, seed := range []string{
 		granted + granted, "$9000000000000\r\n", "*2000000000\r\n", "%-1\r\n", subscribed,

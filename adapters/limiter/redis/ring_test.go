@@ -56,10 +56,10 @@ func (l ledger) state(check throttle.Check, now throttle.Instant) throttle.State
 	return state
 }
 
-// TestMatchesModelUnderChangingLimits sends checks of one subject with changing limits, as replicas
+// TestMatchesModelUnderChangingLimits makes checks of one subject with changing limits, as replicas
 // with different configurations do. Every answer must be that of the ledger. Either callers are
-// late or grants are taken back, but not both: then a grant that has left a window could return to
-// it.
+// late or grants are taken back, but not both, because then a grant that has left a window could
+// return to it.
 func TestMatchesModelUnderChangingLimits(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
@@ -103,8 +103,8 @@ func TestMatchesModelUnderChangingLimits(t *testing.T) {
 	}
 }
 
-// takeBack takes back one of the last few grants, or none where it has left the window, since the
-// storage may have dropped it.
+// takeBack takes back one of the last few grants, unless it has left the window: then the storage
+// may have dropped it.
 func takeBack(rt *rapid.T, storage *redis.Storage, given ledger, now throttle.Instant) ledger {
 	if len(given) == 0 {
 		return given
@@ -122,9 +122,9 @@ func takeBack(rt *rapid.T, storage *redis.Storage, given ledger, now throttle.In
 	return slices.Delete(given, at, at+1)
 }
 
-// TestKeepsLimitWhereClockStepsBack steps the server's clock back now and then. In real time, no
+// TestKeepsLimitIfClockStepsBack steps the server's clock back now and then. In real time, no
 // window contains more grants than the limit, and no wait is longer than a window.
-func TestKeepsLimitWhereClockStepsBack(t *testing.T) {
+func TestKeepsLimitIfClockStepsBack(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
@@ -158,8 +158,8 @@ func TestKeepsLimitWhereClockStepsBack(t *testing.T) {
 	})
 }
 
-// TestWrapsRings fills rings beyond their end, and checks every answer.
-func TestWrapsRings(t *testing.T) {
+// TestRingBuffersWrap fills ring buffers beyond their end, and checks every answer.
+func TestRingBuffersWrap(t *testing.T) {
 	server := redisserver.Start(t)
 	shared := open(t, server.URL(), patient)
 	for _, limit := range []int{4, 100, 10_000} {
@@ -180,8 +180,9 @@ func TestWrapsRings(t *testing.T) {
 	}
 }
 
-// TestCountsLateCallersAtLastGrant fills a small ring beyond its end, slot by slot. At each slot, a
-// caller that is late by a nanosecond counts as if it came at the last grant, wherever that lies.
+// TestCountsLateCallersAtLastGrant fills a small ring buffer beyond its end, slot by slot. At each
+// slot, a caller that is late by a nanosecond counts as being at the last grant, in whichever slot
+// that is.
 func TestCountsLateCallersAtLastGrant(t *testing.T) {
 	const limit, step = 4, window / 4
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderSuite("late:")
@@ -203,7 +204,7 @@ func TestBlocksForOneWindowAfterClockStep(t *testing.T) {
 	storage := open(t, redisserver.Start(t).URL(), patient).UnderServersClock("step:")
 	const limit = 20
 	back := start
-	for i := range limit + limit/2 { // around the ring's end
+	for i := range limit + limit/2 { // around the end of the ring buffer
 		given := decide(t, storage, back.After(time.Hour+time.Duration(i)*window/limit),
 			check(1, limit))
 		require.False(t, given.Refused())
@@ -221,7 +222,7 @@ func TestBlocksForOneWindowAfterClockStep(t *testing.T) {
 }
 
 // TestReusesSlots shows that slots whose grants have left the window are used again, so that a ring
-// has room for the grants that count at once, and not for the limit.
+// buffer has room for the grants that count at once, and not for the limit.
 func TestReusesSlots(t *testing.T) {
 	server := redisserver.Start(t)
 	storage := open(t, server.URL(), patient).UnderSuite("small:")
@@ -262,9 +263,9 @@ func TestRejectsImpossibleReplies(t *testing.T) {
 		state)
 }
 
-// TestMixesShortAndLongChecks makes decisions on three checks whose rings differ: one that stays
-// small, one that is read in parts, and one in between. Each check takes the short way or the long
-// one of the script, in every mixture, and the answers must be those of the ledgers.
+// TestMixesShortAndLongChecks makes decisions on up to three checks whose ring buffers differ: one
+// stays small, one is read in parts, and one is in between. They are decided within short.lua or
+// beyond it, in every mixture, and the answers must be those of the ledgers.
 func TestMixesShortAndLongChecks(t *testing.T) {
 	shared := open(t, redisserver.Start(t).URL(), patient)
 	var count atomic.Int64

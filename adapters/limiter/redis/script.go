@@ -27,22 +27,23 @@ var (
 	takebackText string
 )
 
-// The scripts. The first one returns in short.lua where it can. They are called by digest, and sent
-// in full where the server does not know them: after a restart or SCRIPT FLUSH.
+// The scripts. The first one returns within short.lua if it can. They are called by digest, and
+// sent in full if the server does not know them: after a restart or SCRIPT FLUSH.
 var (
 	decideScript   = script(func() string { return shortText + ringText + decideText })
 	takebackScript = script(func() string { return ringText + takebackText })
 )
 
-// script returns a function that returns a script. It is made when Redis is used for the first
-// time.
+// script returns a function that returns a script. The script is made at the first call, so that a
+// service without Redis does not make it.
 func script(text func() string) func() *rueidis.Lua {
 	return sync.OnceValue(func() *rueidis.Lua { return rueidis.NewLuaScript(text()) })
 }
 
-// verb is what the script has to do.
+// verb is an operation of the script.
 type verb string
 
+// The verbs.
 const (
 	// inspect reads the state of the checks, and takes nothing.
 	inspect verb = "inspect"
@@ -50,9 +51,9 @@ const (
 	take verb = "take"
 )
 
-// clock is the clock that the script goes by.
+// clock is the clock by which the script decides.
 type clock struct {
-	// name is the name that decide.lua knows the clock by; empty for the server's.
+	// name is the name of the clock in decide.lua; empty for the server's.
 	name string
 	// unit is the unit of instants, windows and waits. Numbers in it stay below 2^53, up to which
 	// the script calculates exactly.
@@ -69,20 +70,21 @@ var serverClock = clock{unit: time.Microsecond, life: time.Second}
 // in converts d into the clock's unit, rounded up: a wait that is reported is never too short.
 func (c clock) in(d time.Duration) int64 { return ceil(d, c.unit) }
 
+// ceil returns d in units, rounded up.
 func ceil(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
-// isBare reports whether the grant of a check is a key without a value, which takes least memory:
-// that of a proof, of which there is one. The key counts while the server keeps it, so only the
-// server's clock will do.
+// isBare reports whether the grant of a check is stored as a key without a value, which takes least
+// memory: that of a proof, which has only one grant. The key counts as long as the server keeps it,
+// so this is possible with the server's clock only.
 func (c clock) isBare(check throttle.Check) bool {
 	return check.Dimension == throttle.ByProof && c.name == ""
 }
 
-// lifeOf returns how much longer than its window the key of a check lives: a key without a value
-// hardly, because it would count that long.
+// lifeOf returns how much longer than its window the key of a check lives. For a key without a
+// value it is as little as possible, because the key counts until it expires.
 func (c clock) lifeOf(check throttle.Check) time.Duration {
 	if c.isBare(check) {
-		return time.Millisecond // the server rounds the present down
+		return time.Millisecond // because the server rounds the current time down
 	}
 	return c.life
 }
@@ -110,7 +112,7 @@ type findings struct {
 	of [throttle.MaxChecks]finding
 }
 
-// decision returns the decision that follows from them.
+// decision returns the decision on the states that were found.
 func (j *findings) decision() throttle.Decision {
 	var states [throttle.MaxChecks]throttle.State
 	for i := range j.n {
@@ -122,16 +124,16 @@ func (j *findings) decision() throttle.Decision {
 // errAnswer means that the reply cannot be one of the script.
 var errAnswer = errors.New("redis: not a reply of the script")
 
-// request is a decision that the script is to make, and what it found.
+// request is a decision for the script to make, and its findings.
 type request struct {
 	now    throttle.Instant
-	n      int
+	n      int // the number of checks
 	checks [throttle.MaxChecks]throttle.Check
 	keys   [throttle.MaxChecks]string
 	found  findings
 }
 
-// add adds a check, whose grants the storage keeps.
+// add adds a check, with the key of its grants in storage.
 func (r *request) add(check throttle.Check, storage *Storage) {
 	r.checks[r.n], r.keys[r.n] = check, storage.key(check)
 	r.n++
@@ -144,16 +146,17 @@ func (s *Storage) requestFor(now throttle.Instant, check throttle.Check) *reques
 	return r
 }
 
-// terms are the limits and windows that occur in a call. The script knows them by a byte each.
-type terms struct {
+// limitTable lists the pairs of limit and window that occur in a call. For each check, the script
+// gets the number of its pair as a byte, from firstPair.
+type limitTable struct {
 	of   [][2]int // limit and window
-	args []string
+	args []string // of the script
 }
 
-const firstTerm = 1
+const firstPair = 1
 
-// byteOf returns the byte for the terms of a check.
-func (t *terms) byteOf(check throttle.Check, by clock) byte {
+// byteOf returns the byte for the limit and the window of a check.
+func (t *limitTable) byteOf(check throttle.Check, by clock) byte {
 	own := [2]int{check.Limit, int(check.Window)}
 	if by.isBare(check) {
 		own[0] = 0
@@ -166,14 +169,14 @@ func (t *terms) byteOf(check throttle.Check, by clock) byte {
 			strconv.FormatInt(by.in(check.Window), 10),
 			strconv.FormatInt(ceil(check.Window+by.lifeOf(check), time.Millisecond), 10))
 	}
-	return firstTerm + byte(at)
+	return firstPair + byte(at)
 }
 
-// judge runs the script once for all requests, whose keys lie on one server, does what verb says,
-// and sets what was found for each.
-func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb,
+// runScript calls the script once for all requests, whose keys must lie on one server, with the
+// verb do, and sets the findings of each.
+func (s *Storage) runScript(ctx context.Context, client rueidis.Client, do verb,
 	requests ...*request) error {
-	var all terms
+	var all limitTable
 	keys := make([]string, 0, throttle.MaxChecks*len(requests))
 	kinds := make([]byte, 0, throttle.MaxChecks*len(requests))
 	sizes := make([]byte, 0, len(requests))
@@ -207,7 +210,8 @@ func (s *Storage) judge(ctx context.Context, client rueidis.Client, do verb,
 	return nil
 }
 
-// answerLength is how many bytes the script answers for a check.
+// answerLength is the length of the script's reply for one check, in bytes: the number of grants
+// that count, the time until the reset, and the mark.
 const answerLength = 4 + 8 + 8
 
 // read parses the reply of the script.
@@ -232,8 +236,8 @@ func (s *Storage) read(checks []throttle.Check, answer string) (findings, error)
 	return all, nil
 }
 
-// takeBack takes back the grant of a check by its mark. A key without a value is the grant of this
-// caller alone.
+// takeBack takes back the grant of a check that has that mark. A key without a value needs none: it
+// is the one grant that this caller took.
 func (s *Storage) takeBack(ctx context.Context, client rueidis.Client, check throttle.Check,
 	mark int64) error {
 	if s.clock.isBare(check) {

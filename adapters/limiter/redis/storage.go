@@ -1,12 +1,12 @@
 // Package redis implements the limiter's storage that replicas share: one Redis 7 or Valkey server,
 // Sentinel or a Cluster.
 //
-// The last grants of each subject lie under one key that expires no earlier than the window. The
-// use of a proof, of which there is one, is a key without a value. Instants are the server's, so
-// that replicas whose clocks differ agree. On one server a decision is part of one call of a
-// script, in one round trip, all or nothing; decisions that wait at the same moment share a call.
-// For a Cluster see cluster.go. Keys and values contain no more of a subject than its digest. What
-// happens during an outage of the server is not decided here but by another adapter. It imports
+// The last grants of each subject are stored under one key that expires no earlier than the window.
+// The use of a proof, which has only one grant, is a key without a value. Instants are those of the
+// server's clock, so that replicas whose clocks differ agree. On one server a decision is part of
+// one call of a script, in one round trip, all or nothing; decisions that wait at the same time
+// share a call. For a Cluster see cluster.go. Keys and values contain no more of a subject than its
+// digest. Another adapter, outage, decides during an outage of the server. The package imports
 // domain, ports, adapters/system, rueidis and the standard library.
 package redis
 
@@ -19,22 +19,22 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// maxWaiting bounds the concurrent decisions, including those that no caller waits for any more. It
-// is the number of commands that rueidis queues for one connection: beyond it a caller would wait
-// for the queue, whatever its deadline.
+// maxWaiting bounds the concurrent calls to rueidis, including those that no caller waits for any
+// more. It is the number of commands that rueidis queues for one connection: beyond it a call would
+// wait for the queue, whatever its deadline.
 const maxWaiting = 1 << rueidis.DefaultRingScale
 
 // Storage implements ports.LimiterStorage. Decide returns by the deadline of its context, or within
-// the storage's timeout where the context has none, and fails with an *UnavailableError. The server
+// the storage's timeout if the context has none, and fails with an *UnavailableError. The server
 // may still count a decision that failed: that can only lead to later refusals, never to more
-// grants. Close ends it.
+// grants. Close releases its connections.
 type Storage struct {
 	server  *connection
 	timeout time.Duration
 	prefix  string
 	clock   clock
 	calls   *calls
-	slots   chan struct{} // of what is no call
+	slots   chan struct{} // one element for each operation in within
 }
 
 // Server is the server of a storage, and how the storage uses it. All fields but KeyPrefix are
@@ -51,9 +51,9 @@ type Server struct {
 	Draw func() float64
 }
 
-// New creates a storage on a server. It connects at the first decision, so that the service starts
-// while its storage is absent. When a decision fails it connects again, looking the server's name
-// up, and it does so every few minutes anyway: a name that leads to another server is followed.
+// New creates a storage on a server. It connects at the first decision, so that the service can
+// start while its storage is absent. When a decision fails, and every few minutes anyway, it
+// connects anew and resolves the server's name again, so that it follows a name to another server.
 func New(server Server) *Storage {
 	return &Storage{
 		server: connectionTo(server), timeout: server.Timeout, prefix: server.KeyPrefix,
@@ -65,8 +65,8 @@ func New(server Server) *Storage {
 // after them.
 const CloseTimeout = time.Second
 
-// Close closes the connections. Decisions under way fail at once, as do all later ones, and no
-// connection is attempted any more. It waits for the rest to end, but no longer than ctx.
+// Close closes the connections and prevents new ones. Decisions under way and later ones fail at
+// once. It waits for the client to end, but not after ctx is done.
 func (s *Storage) Close(ctx context.Context) { s.server.close(ctx) }
 
 // Decide implements ports.LimiterStorage. It ignores now: the server's clock decides.
@@ -75,10 +75,7 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	if checks.Len() == 0 {
 		return throttle.Decision{}, nil
 	}
-	cancel := func() {}
-	if _, bounded := ctx.Deadline(); !bounded {
-		ctx, cancel = context.WithTimeout(ctx, s.timeout)
-	}
+	ctx, cancel := s.withDeadline(ctx)
 	defer cancel()
 	w := s.calls.prepare()
 	w.ctx, w.storage, w.request.now = ctx, s, now
@@ -99,9 +96,18 @@ func (s *Storage) Decide(ctx context.Context, now throttle.Instant,
 	}
 }
 
-// within calls do in a goroutine of its own. rueidis respects a deadline nearly everywhere, but not
-// while it waits for room in a connection's queue, for another caller's connection attempt, or for
-// a Cluster's map.
+// withDeadline returns ctx with the storage's timeout, or unchanged if it has a deadline.
+func (s *Storage) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.timeout)
+}
+
+// within calls do with a lease, in a goroutine of its own, and returns by the deadline of ctx or
+// within the storage's timeout. do may run on after that: rueidis respects a deadline nearly
+// everywhere, but not while it waits for room in a connection's queue, for another caller's
+// connection attempt, or for a Cluster's map.
 func within[A any](ctx context.Context, s *Storage,
 	do func(context.Context, *lease) (A, error)) (A, error) {
 	type answer struct {
@@ -109,10 +115,7 @@ func within[A any](ctx context.Context, s *Storage,
 		err error
 	}
 	var none A
-	cancel := func() {}
-	if _, bounded := ctx.Deadline(); !bounded {
-		ctx, cancel = context.WithTimeout(ctx, s.timeout)
-	}
+	ctx, cancel := s.withDeadline(ctx)
 	defer cancel()
 	select {
 	case s.slots <- struct{}{}:

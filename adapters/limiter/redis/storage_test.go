@@ -45,7 +45,7 @@ func parse(t testing.TB, url string) redis.URL {
 	return parsed
 }
 
-// end closes a storage, and requires that nothing delays it.
+// end closes a storage, and fails the test if that takes long.
 func end(t testing.TB, storage *redis.Storage) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), redisserver.Timeout)

@@ -17,11 +17,11 @@ const maxTLSFile = 1 << 20
 // TLSFiles names the files for TLS with a server. An empty name means no such file.
 //
 // They are read for each new connection. A changed file takes effect within the life of a
-// connection, and at once where connections fail because of the old one. Until then the connections
-// that are open stay in use, so that a bad file goes unnoticed: TLSWatch reports it at once.
+// connection, and at once if connections fail because of the old one. Until then open connections
+// stay in use, so that decisions do not show that a new file is bad: TLSWatch reports it at once.
 type TLSFiles struct {
 	// CA holds the certificates, in PEM, of the authorities that may sign a server's certificate.
-	// Without it they are those of the system.
+	// If it is empty, the authorities of the system may.
 	CA string
 	// Certificate is the client's certificate in PEM, followed by its chain, and Key its private
 	// key in PEM. Either both or neither is set.
@@ -65,15 +65,14 @@ type TLSFault struct {
 // Error describes the file and the fault. It contains neither the name nor the content of a file.
 func (f TLSFault) Error() string { return f.Part.String() + " " + f.Fault.Error() }
 
-// malformed is the reason of a file that does not contain what it should.
+// malformed is the reason for a file with the wrong content.
 const malformed securefile.Reason = "malformed"
 
-// trust is the content of the files: the authorities, nil for those of the system, the client's
-// certificate, nil for none, and the text of each file.
+// trust is the content of the files.
 type trust struct {
-	roots *x509.CertPool
-	own   *tls.Certificate
-	texts [KeyFile + 1]string
+	roots *x509.CertPool      // the authorities; nil for those of the system
+	own   *tls.Certificate    // the client's certificate; nil if there is none
+	texts [KeyFile + 1]string // the text of each file
 }
 
 // Check returns every reason why the files cannot be used.
@@ -82,7 +81,7 @@ func (f TLSFiles) Check() []TLSFault {
 	return faults
 }
 
-// read reads the files.
+// read reads the files, and returns every reason why they cannot be used.
 func (f TLSFiles) read() (trust, []TLSFault) {
 	var found trust
 	var faults []TLSFault

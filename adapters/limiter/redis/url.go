@@ -20,9 +20,10 @@ const (
 	paramSkipVerify = "skip_verify" // with TLS: the server's certificate is not verified
 )
 
+// defaultPort is the port of a URL without one.
 const defaultPort = "6379"
 
-// schemes holds the schemes, and whether they ask for TLS.
+// schemes maps each scheme to whether it means TLS.
 var schemes = map[string]bool{"redis": false, "rediss": true, "valkey": false, "valkeys": true}
 
 // URL is a valid URL of a server, parsed. It contains passwords, so no formatting shows it. Its
@@ -34,7 +35,7 @@ type URL struct {
 	parsed **target
 }
 
-// target is what a URL contains, and what belongs to it.
+// target is the content of a URL, with the files and users that belong to it.
 type target struct {
 	option rueidis.ClientOption
 	dialer dialer
@@ -55,7 +56,7 @@ func urlOf(parsed target) URL {
 	return URL{parsed: &pointer}
 }
 
-// Secured reports whether the URL asks for TLS.
+// Secured reports whether the URL requires TLS.
 func (u URL) Secured() bool { return (*u.parsed).option.TLSConfig != nil }
 
 // NamesSentinels reports whether the URL's hosts are Sentinels.
@@ -76,7 +77,7 @@ func (u URL) WithSentinelUser(name, password string) URL {
 	return urlOf(with)
 }
 
-// Unverified reports whether another host could pass for the server: the URL asks for TLS without
+// Unverified reports whether another host could pass for the server: the URL requires TLS without
 // verification of the certificate.
 func (u URL) Unverified() bool {
 	config := (*u.parsed).option.TLSConfig
@@ -86,18 +87,18 @@ func (u URL) Unverified() bool {
 // Format implements fmt.Formatter. It hides the URL for every verb.
 func (URL) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[secret]") }
 
-// dialer returns what connects to the server.
+// dialer returns the dialer for the server.
 func (u URL) dialer() dialer { return (*u.parsed).dialer }
 
-// option returns the option of rueidis for the server.
+// option returns the options of rueidis for the server.
 func (u URL) option(timeout time.Duration) rueidis.ClientOption {
 	option := (*u.parsed).option
-	wait := max(connecting, timeout)
+	wait := max(connectTimeout, timeout)
 	option.Dialer.Timeout, option.ConnWriteTimeout = wait, wait
 	option.DisableCache = true // nothing that is read could be cached
 	option.DisableRetry = true // deadlines are set here, and a grant must not be taken twice
 	option.PipelineMultiplex = -1
-	option.MaxFlushDelay = gather
+	option.MaxFlushDelay = flushDelay
 	option.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: clusterInterval,
 		MaxMovedRedirections: 3}
 	if option.Sentinel.MasterSet != "" {
@@ -112,7 +113,7 @@ func (u URL) option(timeout time.Duration) rueidis.ClientOption {
 	return option
 }
 
-// read parses a URL; fault is 0 where it is valid.
+// read parses a URL; fault is 0 if it is valid.
 func read(text string) (parsed target, fault URLFault) {
 	scheme, _, _ := strings.Cut(text, ":")
 	secured, found := schemes[strings.ToLower(scheme)]
@@ -156,7 +157,7 @@ func read(text string) (parsed target, fault URLFault) {
 	return parsed, fault
 }
 
-// readParameters parses the query.
+// readParameters parses the query into option. It returns 0 if it is valid.
 func readParameters(query string, option *rueidis.ClientOption) URLFault {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/offload/sessiond/domain/throttle"
 )
 
-// View implements ports.LimiterView. It sends nothing but TIME and GETRANGE, and has the same bound
-// as Decide.
+// View implements ports.LimiterView. It sends only TIME and GETRANGE, and has the deadline of
+// Decide.
 func (s *Storage) View(ctx context.Context, checks throttle.Checks) ([]throttle.State, error) {
 	return within(ctx, s, func(ctx context.Context, l *lease) ([]throttle.State, error) {
 		now, err := timeOf(ctx, l.client)
@@ -55,9 +55,9 @@ func timeOf(ctx context.Context, client rueidis.Client) (throttle.Instant, error
 	return throttle.Instant(whole*int64(time.Second) + fraction*int64(time.Microsecond)), nil
 }
 
-// grantsOf returns the grants of a ring buffer, whose form ring.lua describes, oldest first. A text
-// that is none has no grants. Grants later than now count as made now: the server's clock was
-// stepped back.
+// grantsOf returns the grants in a ring buffer in the form that ring.lua describes, oldest first;
+// none if ring does not have that form. Grants later than now count as made now: the server's clock
+// was stepped back.
 func grantsOf(ring []byte, now throttle.Instant) []throttle.Instant {
 	const head, slot = 8, 8
 	if len(ring) < head+slot || len(ring)%slot != 0 {

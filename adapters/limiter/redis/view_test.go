@@ -12,8 +12,8 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// TestViewAgreesWithDecide compares what a view says before and after each of many decisions, on
-// limits whose ring buffers wrap and grow.
+// TestViewAgreesWithDecide compares views with each of many decisions, on limits whose ring buffers
+// wrap and grow.
 func TestViewAgreesWithDecide(t *testing.T) {
 	storage := open(t, redisserver.Start(t).URL(), patient)
 	for _, limit := range []int{1, 3, 40} {
@@ -21,7 +21,10 @@ func TestViewAgreesWithDecide(t *testing.T) {
 			checks := throttle.NewChecks(throttle.Check{Dimension: throttle.ByInstall,
 				Subject: throttle.Subject{byte(limit)}, Limit: limit, Window: 300 * time.Millisecond})
 			refused := 0
-			for range 150 {
+			deadline := time.Now().Add(redisserver.Timeout)
+			// On a slow machine it takes longer until a decision is refused.
+			for n := 0; n < 150 || limit < 40 && refused == 0; n++ {
+				require.True(t, time.Now().Before(deadline), "timed out waiting for a refusal")
 				decision, err := storage.Decide(t.Context(), 0, checks)
 				require.NoError(t, err)
 				want := decision.At(0)
@@ -41,9 +44,6 @@ func TestViewAgreesWithDecide(t *testing.T) {
 					refused++
 					assert.Zero(t, want.Remaining)
 				}
-			}
-			if limit < 40 {
-				assert.Positive(t, refused)
 			}
 		})
 	}
