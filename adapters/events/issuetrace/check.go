@@ -10,21 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Fault is why a file cannot be used for a trace. The problem continues a sentence that names the
-// file.
+// Fault describes why a file cannot hold a trace, and what the operator can do. Problem continues a
+// sentence that begins with the name of the file. Neither text holds that name.
 type Fault struct{ Problem, Remedy string }
 
 // Error implements error.
 func (f *Fault) Error() string { return f.Problem + ": " + f.Remedy }
 
+// remedyOther is the remedy if the file is needed for something else.
 const remedyOther = "name a file that does not exist yet, or a trace that sessiond wrote"
 
-// Check returns why a file cannot be used for a trace, as far as that shows without opening it for
-// writing; nil if nothing does.
+// Check returns why the file name cannot hold a trace, or nil if it finds no fault. It neither
+// creates the file nor opens it for writing, so Open may still fail, for example because another
+// process writes the file.
 func Check(name string) *Fault {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		// The file is created by Open, so only its directory is checked.
 		folder, err := os.Stat(filepath.Dir(name))
 		if err != nil || !folder.IsDir() {
 			return &Fault{"is in a directory that does not exist", "create the directory"}
@@ -45,7 +48,7 @@ func Check(name string) *Fault {
 	return checkStart(file)
 }
 
-// checkStart returns a fault for a file that holds something else than a trace.
+// checkStart returns a fault if file does not begin like a trace.
 func checkStart(file *os.File) *Fault {
 	start := make([]byte, len(headerPrefix))
 	n, _ := file.ReadAt(start, 0)
@@ -55,7 +58,8 @@ func checkStart(file *os.File) *Fault {
 	return nil
 }
 
-// prepare locks an opened file, and makes it ready for whole lines. It returns the file's size.
+// prepare locks an opened file, restricts its mode to 0600, and ends an incomplete last line. It
+// returns the size of the file in bytes.
 func prepare(out *os.File) (int64, *Fault) {
 	if unix.Flock(int(out.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return 0, &Fault{"is written by another process", "give each replica a file of its own"}
@@ -75,7 +79,8 @@ func prepare(out *os.File) (int64, *Fault) {
 	}
 	last := make([]byte, 1)
 	if _, err := out.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
-		// The process before was killed while it wrote. Its last line is counted as unreadable.
+		// The previous process was killed while it wrote. A reader counts its last line as
+		// malformed.
 		if _, err := out.Write([]byte{'\n'}); err != nil {
 			return 0, &Fault{"cannot be written (" + causeOf(err) + ")", "free space for it"}
 		}
@@ -84,10 +89,10 @@ func prepare(out *os.File) (int64, *Fault) {
 	return info.Size(), nil
 }
 
-// causeOf returns the system's error without the path.
+// causeOf returns the text of an error of the system without the path.
 func causeOf(err error) string {
-	if of, ok := errors.AsType[*fs.PathError](err); ok {
-		return of.Err.Error()
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathError.Err.Error()
 	}
 	return err.Error()
 }

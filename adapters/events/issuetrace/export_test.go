@@ -10,14 +10,15 @@ func Start(out Output, limits ports.RecordedLimits, events ports.Events) *File {
 	return start(out, 0, limits, events)
 }
 
-// SetMaxBytes sets the maximum size of a trace, and returns what sets it back.
+// SetMaxBytes sets the maximum size of a trace, and returns a function that restores it.
 func SetMaxBytes(bytes int64) func() {
 	before := maxBytes
 	maxBytes = bytes
 	return func() { maxBytes = before }
 }
 
-// SetMaxWaiting sets how much may wait to be written, and returns what sets it back.
+// SetMaxWaiting sets how many bytes may wait to be written, and returns a function that restores
+// the number.
 func SetMaxWaiting(bytes int) func() {
 	before := maxWaiting
 	maxWaiting = bytes

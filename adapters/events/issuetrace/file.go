@@ -15,49 +15,56 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The maximum size of a trace, and how much may wait to be written. They are variables for tests.
+// The bounds of a trace, in bytes. They are variables so that tests can lower them.
 var (
-	maxBytes   int64 = 256 << 20
-	maxWaiting       = 4 << 20
+	// maxBytes is the maximum size of the file.
+	maxBytes int64 = 256 << 20
+	// maxWaiting is how much may wait to be written.
+	maxWaiting = 4 << 20
 )
 
-// How much is written at once, how often it is written, and how long Close waits for it.
 const (
-	writeAt      = 64 << 10
-	writeEvery   = 250 * time.Millisecond
+	// writeAt is the number of waiting bytes that are written at once.
+	writeAt = 64 << 10
+	// writeEvery is how long fewer bytes wait at most.
+	writeEvery = 250 * time.Millisecond
+	// closeTimeout is how long Close waits for the last bytes to be written.
 	closeTimeout = 2 * time.Second
 )
 
-// lostPrefix begins a line that says how many lines before it could not be kept.
+// lostPrefix begins a line that holds the number of lines that were lost before it.
 const lostPrefix = "lost "
 
 // File is a trace that is being written. Lines are written in the background: a request never waits
-// for the file system. Lines that do not fit into the buffer are lost and counted in the trace.
+// for the file system. Lines that do not fit into the buffer are lost and counted in the trace. A
+// File is safe for concurrent use.
 type File struct {
 	out    output
 	events ports.Events
-	limit  int64
+	limit  int64 // of size
 
 	mu      sync.Mutex
-	waiting []byte
-	lost    int
-	size    int64 // with what waits
+	waiting []byte // whole lines that are not written yet
+	lost    int    // lines that no line of the trace counts yet
+	size    int64  // of the file once waiting is written
 	full    bool
 	closed  bool
 
-	off  atomic.Bool // full, closed or broken
-	wake chan struct{}
-	done chan struct{}
+	off  atomic.Bool   // full, closed, or a write failed; read without mu
+	wake chan struct{} // wakes run
+	done chan struct{} // closed when run returns
 }
 
-// output is what a trace is written to.
+// output is the part of os.File that a trace needs. Write appends.
 type output interface {
 	io.WriteCloser
 	Truncate(size int64) error
 }
 
-// Open opens a trace, or creates it with mode 0600, and begins a section of it for a process that
-// checks limits. It fails with a *Fault. Only one process at a time may write a trace.
+// Open opens the trace name, or creates it with mode 0600, and begins a section of it for a process
+// that checks limits. It fails with a *Fault, also if another process writes the trace. If the
+// trace becomes full, or a write fails, events receives one ports.TraceFull. The caller must call
+// Close.
 func Open(name string, limits ports.RecordedLimits, events ports.Events) (*File, error) {
 	if fault := Check(name); fault != nil {
 		return nil, fault
@@ -76,7 +83,7 @@ func Open(name string, limits ports.RecordedLimits, events ports.Events) (*File,
 	return start(out, size, limits, events), nil
 }
 
-// start begins a section of a trace, of which out has size bytes.
+// start begins a section of a trace that already has size bytes in out.
 func start(out output, size int64, limits ports.RecordedLimits, events ports.Events) *File {
 	f := &File{out: out, events: events, limit: maxBytes, size: size,
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
@@ -85,7 +92,7 @@ func start(out output, size int64, limits ports.RecordedLimits, events ports.Eve
 	return f
 }
 
-// stopped reports whether no more lines are written.
+// stopped reports whether further lines are discarded.
 func (f *File) stopped() bool { return f.off.Load() }
 
 // write queues the line of one decision. It never waits for the file.
@@ -114,14 +121,15 @@ func (f *File) append(line []byte) {
 	}
 }
 
-// noteLost queues the line that counts the lost ones before it.
+// noteLost queues a line with the number of lines lost before it, if any were. The caller holds mu.
 func (f *File) noteLost() {
 	if f.lost > 0 && f.queue(fmt.Appendf(nil, "%s%d\n", lostPrefix, f.lost)) {
 		f.lost = 0
 	}
 }
 
-// queue makes a line wait to be written. It returns false if the trace has no room for it.
+// queue appends line to the waiting lines, and reports whether the trace has room for it. The
+// caller holds mu.
 func (f *File) queue(line []byte) bool {
 	if f.size+int64(len(line)) > f.limit {
 		return false
@@ -134,6 +142,7 @@ func (f *File) queue(line []byte) bool {
 	return true
 }
 
+// notify wakes run. It does not block.
 func (f *File) notify() {
 	select {
 	case f.wake <- struct{}{}:
@@ -141,13 +150,14 @@ func (f *File) notify() {
 	}
 }
 
-// run writes what waits, until the trace is full or closed.
+// run writes the waiting lines until the trace is full or closed, or a write fails. Then it closes
+// the output.
 func (f *File) run() {
 	defer close(f.done)
 	defer func() { _ = f.out.Close() }()
 	ticker := time.NewTicker(writeEvery)
 	defer ticker.Stop()
-	var spare []byte
+	var spare []byte // the buffer that was written last
 	for {
 		select {
 		case <-f.wake:
@@ -176,25 +186,27 @@ func (f *File) run() {
 	}
 }
 
-// stop ends the trace and reports why. Of the last lines, so many bytes were written: a part of a
-// line is cut off, so that the trace ends with a whole one.
+// stop ends the trace and reports it with cause, which is nil if the trace is full. Only the first
+// written bytes of the last lines were written: an incomplete line is cut off, so that the trace
+// ends with a complete one.
 func (f *File) stop(lines []byte, written int, cause error) {
 	f.off.Store(true)
 	whole := bytes.LastIndexByte(lines[:written], '\n') + 1
 	f.mu.Lock()
 	f.full = true
-	f.size -= int64(len(lines) - whole + len(f.waiting)) // and what was queued meanwhile
+	f.size -= int64(len(lines) - whole + len(f.waiting)) // waiting was queued during the write
 	size := f.size
 	f.waiting = nil
 	f.mu.Unlock()
 	if cause != nil {
-		_ = f.out.Truncate(size) // best effort: what is left is counted as an unreadable line
+		_ = f.out.Truncate(size) // if this fails too, a reader counts the rest as a malformed line
 		cause = fmt.Errorf("cannot write it: %s", causeOf(cause))
 	}
 	f.events.Record(context.Background(), ports.TraceFull{Bytes: size, Cause: cause})
 }
 
-// Close writes what waits, and gives up after closeTimeout.
+// Close discards further lines and writes those that wait. It gives up after closeTimeout. It may
+// be called more than once.
 func (f *File) Close() {
 	f.off.Store(true)
 	f.mu.Lock()

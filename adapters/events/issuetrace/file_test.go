@@ -30,7 +30,7 @@ func decide(t *testing.T, storage *issuetrace.Storage, clock ports.Clock, n int)
 	}
 }
 
-func TestAFullTraceStopsAndIsReportedOnce(t *testing.T) {
+func TestFullTraceStopsAndIsReportedOnce(t *testing.T) {
 	const limit = 2000
 	defer issuetrace.SetMaxBytes(limit)()
 	name := filepath.Join(t.TempDir(), "trace")
@@ -47,7 +47,7 @@ func TestAFullTraceStopsAndIsReportedOnce(t *testing.T) {
 	assert.Greater(t, len(all), 10)
 	assert.Equal(t, []ports.Event{ports.TraceFull{Bytes: int64(len(text))}}, events.Recorded())
 
-	// A restart finds it full.
+	// After a restart it is still full.
 	again := &portsfake.Events{}
 	storage, file = traced(t, name, clock, again)
 	decide(t, storage, clock, 1)
@@ -55,13 +55,13 @@ func TestAFullTraceStopsAndIsReportedOnce(t *testing.T) {
 	assert.Equal(t, text, content(t, name))
 }
 
-func TestARestartBeginsASection(t *testing.T) {
+func TestRestartBeginsSection(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	clock := portsfake.NewClock(began)
 	storage, file := traced(t, name, clock, &portsfake.Events{})
 	decide(t, storage, clock, 2)
 	file.Close()
-	// It was killed within a line.
+	// The process was killed while it wrote a line.
 	text := content(t, name)
 	require.NoError(t, os.WriteFile(name, []byte(text[:len(text)-10]), 0o644))
 	storage, file = traced(t, name, clock, &portsfake.Events{})
@@ -93,12 +93,12 @@ func TestLostLinesAreCounted(t *testing.T) {
 	assert.Len(t, skipped, 1)
 }
 
-// fullDisk is an output that takes one write and then half of another. It lets more lines come
-// before it fails.
+// fullDisk is an output that accepts one write and then half of another, which fails. It calls more
+// before the failure is returned.
 type fullDisk struct {
 	*os.File
 	writes int
-	whole  int // lines
+	whole  int // complete lines that were written
 	more   func()
 }
 
@@ -117,9 +117,9 @@ func (d *fullDisk) Write(lines []byte) (int, error) {
 	return n, err
 }
 
-// TestAFullDiskEndsTheTrace checks that what is left is a trace of whole lines, although lines were
-// queued while the disk turned out to be full.
-func TestAFullDiskEndsTheTrace(t *testing.T) {
+// TestFullDiskEndsTrace checks that the trace ends with a complete line, although lines were queued
+// during the write that failed.
+func TestFullDiskEndsTrace(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	out, err := os.Create(name)
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func TestAFullDiskEndsTheTrace(t *testing.T) {
 	assert.True(t, strings.HasPrefix(text, header+"\n") && strings.HasSuffix(text, "\n"))
 	all, skipped := read(t, text)
 	assert.Empty(t, skipped)
-	assert.Equal(t, disk.whole, 1+len(all), "what was written is kept")
+	assert.Equal(t, disk.whole, 1+len(all), "complete lines that were written are kept")
 	full, is := events.Recorded()[0].(ports.TraceFull)
 	require.True(t, is)
 	assert.Equal(t, int64(len(text)), full.Bytes)
@@ -153,7 +153,7 @@ func TestAFullDiskEndsTheTrace(t *testing.T) {
 	assert.Len(t, events.Recorded(), 1)
 }
 
-func TestFilesThatAreNotForATrace(t *testing.T) {
+func TestOpenRefusesFilesThatCannotHoldTrace(t *testing.T) {
 	folder := t.TempDir()
 	used := filepath.Join(folder, "used")
 	_, file := traced(t, used, portsfake.NewClock(began), &portsfake.Events{})
@@ -175,8 +175,8 @@ func TestFilesThatAreNotForATrace(t *testing.T) {
 	assert.Equal(t, "text", content(t, other))
 }
 
-// TestLinesThatCannotBeRead damages every second line in some way.
-func TestLinesThatCannotBeRead(t *testing.T) {
+// TestReaderSkipsMalformedLines damages every second line in some way.
+func TestReaderSkipsMalformedLines(t *testing.T) {
 	const good = "17 1800000000000000000 granted ip=AAAAAAAAAAAAAAAAAAAAAA"
 	bad := []string{
 		"", " ", "17", "x 1 granted ip=AAAAAAAAAAAAAAAAAAAAAA",
@@ -200,9 +200,9 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 		issuetrace.ReasonLost: 12}, skipped)
 }
 
-// TestADamagedHeaderBeginsAProcess checks that grants before a header do not count after it, even
-// if it cannot be read, or follows a part of a line.
-func TestADamagedHeaderBeginsAProcess(t *testing.T) {
+// TestDamagedHeaderBeginsProcess checks that a process begins at every header but the first, even
+// if it is damaged or follows an incomplete line.
+func TestDamagedHeaderBeginsProcess(t *testing.T) {
 	const line = "17 1800000000000000000 granted ip=AAAAAAAAAAAAAAAAAAAAAA\n"
 	for _, damaged := range []string{header[:40], line[:30] + header} {
 		all, skipped := read(t, header+"\n"+line+line+damaged+"\n"+line)
@@ -213,7 +213,7 @@ func TestADamagedHeaderBeginsAProcess(t *testing.T) {
 	}
 }
 
-func TestHasLines(t *testing.T) {
+func TestHasLinesFindsLinesWithoutHeader(t *testing.T) {
 	const line = "17 18 refused:renewal_ip ip=AAAAAAAAAAAAAAAAAAAAAA"
 	for text, want := range map[string]bool{
 		line: true, line[4:] + "\n" + line: true, line[1:]: true, line[3:]: false, "": false,
@@ -223,7 +223,7 @@ func TestHasLines(t *testing.T) {
 	}
 }
 
-func TestATraceOfAnotherVersion(t *testing.T) {
+func TestReaderFailsForOtherVersionOrDamagedFirstHeader(t *testing.T) {
 	for text, want := range map[string]string{
 		strings.Replace(header, `trace":1`, `trace":2`, 1): "version 2 of the format, and this sessiond reads version 1",
 		`{"sessiond_trace":1`:                              "damaged",

@@ -19,17 +19,19 @@ import (
 // version is the version of the format that this package writes and reads.
 const version = 1
 
-// headerPrefix begins the first line of every trace, and the line at which a process begins.
+// headerPrefix begins the header of each process: the first line of every trace, and the line after
+// which another process wrote.
 const headerPrefix = `{"sessiond_trace":`
 
-// The words for the outcome of a line. A refusal has the name of its dimension after a colon.
+// The outcomes of a line. The name of the dimension that refused follows outcomeRefused and a
+// colon.
 const (
 	outcomeGranted   = "granted"
 	outcomeRefused   = "refused"
 	outcomeUndecided = "undecided"
 )
 
-// header is the first line: what the service checked with.
+// header is the JSON object that begins a process: the limits that it checked, and their mode.
 type header struct {
 	Version       int            `json:"sessiond_trace"`
 	Mode          string         `json:"mode"`
@@ -37,8 +39,11 @@ type header struct {
 	Limits        map[string]int `json:"limits"`
 }
 
-// VersionError is a trace in a format that this version does not read.
-type VersionError struct{ Version int }
+// VersionError reports a trace in a version of the format that this package does not read.
+type VersionError struct {
+	// Version is that of the trace.
+	Version int
+}
 
 // Error implements error.
 func (e *VersionError) Error() string {
@@ -49,18 +54,21 @@ func (e *VersionError) Error() string {
 // IsTrace reports whether a file that begins with start is a trace.
 func IsTrace(start []byte) bool { return bytes.HasPrefix(start, []byte(headerPrefix)) }
 
+// anyLine matches the part of a line that tells it from the lines of other logs.
 var anyLine = regexp.MustCompile(`(?m)^\d+ \d+ (?:granted|refused:[a-z_]+|undecided) [a-z_]+=`)
 
-// HasLines reports whether text has a line of a trace, which may be cut off from its first line.
+// HasLines reports whether text contains a line of a trace. It helps to recognize a part of a trace
+// that lacks the header.
 func HasLines(text []byte) bool { return anyLine.Match(text) }
 
-// Numbers beyond these are damage: sums of instants and windows must not overflow.
+// The largest numbers that are valid in a trace, so that sums of instants and windows do not
+// overflow.
 const (
-	maxNumber      = math.MaxInt32 // of a limit, and of the seconds of a window
-	maxNanoseconds = 1 << 62       // of an instant, on either clock
+	maxNumber      = math.MaxInt32 // a limit, or the seconds of a window
+	maxNanoseconds = 1 << 62       // an instant on either clock
 )
 
-// formatHeader returns the first line of a process that checks limits.
+// formatHeader returns the header of a process that checks limits, with its line break.
 func formatHeader(limits ports.RecordedLimits) []byte {
 	h := header{Version: version, Mode: limits.Mode.String(),
 		WindowSeconds: int(limits.Window / time.Second), Limits: map[string]int{}}
@@ -76,7 +84,8 @@ func formatHeader(limits ports.RecordedLimits) []byte {
 
 var errHeader = errors.New("the first line of the trace is damaged")
 
-// parseHeader reads a line that begins with headerPrefix.
+// parseHeader reads a line that begins with headerPrefix. It fails with errHeader or a
+// *VersionError.
 func parseHeader(line []byte) (ports.RecordedLimits, error) {
 	var found struct {
 		Version int `json:"sessiond_trace"`
@@ -109,8 +118,8 @@ func parseHeader(line []byte) (ports.RecordedLimits, error) {
 	return ports.RecordedLimits{}, errHeader
 }
 
-// appendLine appends one line: the two instants in nanoseconds, the outcome, and for each check the
-// name of its dimension and its subject.
+// appendLine appends one line to to: the instant of the decision and the wall-clock time, both in
+// nanoseconds, the outcome, and for each check the name of its dimension and its subject.
 func appendLine(to []byte, at throttle.Instant, wall time.Time, checks *throttle.Checks,
 	decision *throttle.Decision) []byte {
 	to = strconv.AppendInt(to, int64(at), 10)
@@ -135,7 +144,8 @@ func appendLine(to []byte, at throttle.Instant, wall time.Time, checks *throttle
 
 var errLine = errors.New("malformed line")
 
-// parseLine reads one line, without its line break, that limits were in force for.
+// parseLine parses one line, without its line break, of a process that checked limits. It fails
+// with errLine.
 func parseLine(line string, limits ports.RecordedLimits) (ports.Attempt, error) {
 	fields := strings.Split(line, " ")
 	if len(fields) < 4 || len(fields) > 3+throttle.MaxChecks {

@@ -9,33 +9,38 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Lines yields the lines of a file, without their line breaks. It returns false at the end. A line
-// is valid until the next call.
+// Lines is a source of the lines of a file.
 type Lines interface {
+	// Next returns the next line without its line break, or false at the end. The line is valid
+	// until the next call.
 	Next() (line []byte, more bool, err error)
 }
 
-// The reasons why a line cannot be read.
+// The reasons why a Reader skips a line.
 const (
+	// ReasonMalformed is for a line that is not one of a trace.
 	ReasonMalformed = "malformed line"
-	ReasonLost      = "line that the service could not keep"
+	// ReasonLost is for a line that the writer counted but did not write.
+	ReasonLost = "line that the service could not keep"
 )
 
 // Reader reads a trace. It implements ports.Attempts.
 type Reader struct {
-	lines   Lines
-	skipped func(reason string, count int)
-	limits  ports.RecordedLimits
-	begins  *ports.RecordedLimits
-	began   bool
+	lines     Lines
+	skipped   func(reason string, count int)
+	limits    ports.RecordedLimits  // of the last header
+	hasHeader bool                  // limits is set
+	begins    *ports.RecordedLimits // limits, until an attempt is returned with them
 }
 
-// NewReader returns a reader of lines. It calls skipped for those that it cannot read.
+// NewReader returns a reader of lines. It calls skipped with a reason and a number of lines for
+// those that it skips.
 func NewReader(lines Lines, skipped func(reason string, count int)) *Reader {
 	return &Reader{lines: lines, skipped: skipped}
 }
 
-// Next implements ports.Attempts. It fails for a trace of another version.
+// Next implements ports.Attempts. It fails with a *VersionError for a trace of another version, if
+// the first header is damaged, and with the errors of the lines.
 func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 	for {
 		line, more, err := r.lines.Next()
@@ -48,7 +53,7 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 			}
 			continue
 		}
-		if !r.began {
+		if !r.hasHeader {
 			r.skipped(ReasonMalformed, 1)
 			continue
 		}
@@ -61,7 +66,7 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 		found, err := parseLine(string(line), r.limits)
 		if err != nil {
 			r.skipped(ReasonMalformed, 1)
-			// A header may follow a part of a line, where one trace was cut and another appended.
+			// A header may follow an incomplete line if one trace was appended to another.
 			if at := bytes.Index(line, []byte(headerPrefix)); at > 0 {
 				if err := r.begin(line[at:]); err != nil {
 					return false, err
@@ -75,18 +80,18 @@ func (r *Reader) Next(attempt *ports.Attempt) (bool, error) {
 	}
 }
 
-// begin reads a header. After one that is damaged, and not the first, a process begins all the
-// same: its limits are taken to be those of the process before.
+// begin reads a header. A damaged header that is not the first begins a process too, whose limits
+// are assumed to be those of the previous one: grants before it must not count after it.
 func (r *Reader) begin(line []byte) error {
 	limits, err := parseHeader(line)
 	switch {
-	case err != nil && r.began && errors.Is(err, errHeader):
+	case err != nil && r.hasHeader && errors.Is(err, errHeader):
 		r.skipped(ReasonMalformed, 1)
 		limits = r.limits
 	case err != nil:
 		return err
 	}
-	r.limits, r.began = limits, true
+	r.limits, r.hasHeader = limits, true
 	r.begins = &limits
 	return nil
 }

@@ -40,7 +40,8 @@ func check(dimension throttle.Dimension, n int) throttle.Check {
 			fmt.Sprint(n))}
 }
 
-// traced returns a traced memory storage, and what closes the trace.
+// traced returns a memory storage whose decisions are written to the file name, and that file,
+// which the caller may close.
 func traced(t *testing.T, name string, clock ports.Clock,
 	events ports.Events) (*issuetrace.Storage, *issuetrace.File) {
 	t.Helper()
@@ -53,7 +54,7 @@ func traced(t *testing.T, name string, clock ports.Clock,
 		true), file
 }
 
-// yielding is a storage that lets others run between its decision and the line.
+// yielding is a storage that lets other goroutines run between its decision and the line.
 type yielding struct{ ports.LimiterStorage }
 
 func (y yielding) Decide(ctx context.Context, now throttle.Instant,
@@ -73,7 +74,7 @@ func (l lines) Next() ([]byte, bool, error) {
 	return l.Bytes(), true, nil
 }
 
-// read reads a trace, and the counts of lines that could not be read.
+// read returns the attempts of a trace, and how many lines were skipped for each reason.
 func read(t *testing.T, text string) ([]ports.Attempt, map[string]int) {
 	t.Helper()
 	skipped := map[string]int{}
@@ -91,6 +92,7 @@ func read(t *testing.T, text string) ([]ports.Attempt, map[string]int) {
 	}
 }
 
+// content returns the text of the file name.
 func content(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -98,8 +100,8 @@ func content(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestTraceLeavesProofsOut makes decisions with proofs: lines hold the limits alone, and what a
-// used proof refused, or a proof that was decided alone, has no line.
+// TestTraceLeavesProofsOut makes decisions with proofs: a line holds the checks of limits only, and
+// there is no line if a used proof caused the refusal, or if only a proof was checked.
 func TestTraceLeavesProofsOut(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	clock := portsfake.NewClock(began)
@@ -124,7 +126,7 @@ func TestTraceLeavesProofsOut(t *testing.T) {
 	assert.Equal(t, 2, attempts[0].Checks.Len())
 }
 
-func TestTraceHoldsWhatWasDecided(t *testing.T) {
+func TestTraceHoldsDecisions(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	clock := portsfake.NewClock(began)
 	storage, file := traced(t, name, clock, &portsfake.Events{})
@@ -167,7 +169,7 @@ func TestTraceHoldsWhatWasDecided(t *testing.T) {
 	}
 }
 
-// failing is a storage that makes no decision.
+// failing is a storage whose decisions fail.
 type failing struct{}
 
 func (failing) Decide(context.Context, throttle.Instant,
@@ -189,9 +191,9 @@ func TestUndecidedRequestsAreMarked(t *testing.T) {
 	assert.True(t, all[0].Undecided)
 }
 
-// TestLinesAreInTheOrderOfTheDecisions replays what many callers caused at once: the same storage
-// must decide the same.
-func TestLinesAreInTheOrderOfTheDecisions(t *testing.T) {
+// TestLinesAreInOrderOfDecisions replays the decisions of concurrent callers: an equal storage must
+// make the same ones.
+func TestLinesAreInOrderOfDecisions(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "trace")
 	clock := portsfake.NewClock(began)
 	storage, file := traced(t, name, clock, &portsfake.Events{})
@@ -199,7 +201,7 @@ func TestLinesAreInTheOrderOfTheDecisions(t *testing.T) {
 	for caller := range 8 {
 		callers.Go(func() {
 			for i := range 500 {
-				now := clock.Instant() // late by the time of the decision, for some
+				now := clock.Instant() // lower than that of a decision made before, for some callers
 				clock.Advance(2 * time.Second)
 				_, err := storage.Decide(t.Context(), now, throttle.NewChecks(
 					check(throttle.ByAddress, i%20), check(throttle.ByInstall, (caller+i)%7)))
