@@ -7,8 +7,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// NewHandler returns a handler that writes lines of level or above to output, as format has it. The
-// message of a line is always the fixed name of an event, so its key is event.
+// NewHandler returns a handler that writes lines of level or above to output in format. The message
+// of a line is always the fixed name of an event, so its key is "event".
 func NewHandler(output io.Writer, level ports.LogLevel, format ports.LogFormat) slog.Handler {
 	options := &slog.HandlerOptions{
 		Level: severity(level),
@@ -25,7 +25,7 @@ func NewHandler(output io.Writer, level ports.LogLevel, format ports.LogFormat) 
 	return slog.NewJSONHandler(output, options)
 }
 
-// severity returns the level as slog has it.
+// severity returns the slog.Level of level.
 func severity(level ports.LogLevel) slog.Level {
 	switch level {
 	case ports.LogDebug:

@@ -9,15 +9,17 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// limitWindow is the window in which maxLines lines of an event are written.
+// limitWindow is the window in which at most maxLines lines of an event are written.
 const limitWindow = time.Second
 
-// attrSuppressed is how many lines of the event were left out since its last line.
+// attrSuppressed is the key of the number of lines of the event that were left out since its last
+// line.
 const attrSuppressed = "suppressed"
 
-// unlimited lists the events whose every line is written. Callers cannot cause many of them: they
-// follow from what the operator does, from the time, or from a change of the surroundings, and are
-// reported once for each. Every other event is limited, so that a new one cannot be forgotten.
+// unlimited is the set of the events whose every line is written. Clients cannot cause many of
+// them: each line reports one action of the operator, one scheduled change, or one change in the
+// environment of the process. Events that are not in the set are limited, so that a new event is
+// limited by default.
 var unlimited = func() map[string]bool {
 	events := map[string]bool{
 		"service_started": true, "service_stopping": true, "service_stopped": true,
@@ -38,18 +40,19 @@ var unlimited = func() map[string]bool {
 }()
 
 // Limited is a slog.Handler that writes at most ten lines of an event in any second, at level info
-// and above. Every line of a limited event has the member suppressed: how many lines of the event
-// were left out before it. If no line follows, the count is written in a line of its own within a
-// second. The message of a record is the fixed name of its event.
+// and above. Every line of a limited event has the attribute "suppressed": the number of lines of
+// the event that were left out before it. If no line follows, the number is written in a line of
+// its own within a second. The message of a record must be the fixed name of its event.
 type Limited struct {
 	next slog.Handler
 	*lineLimiters
 }
 
-// lineLimiters holds the limiter of each event. Handlers that derive from each other share it.
+// lineLimiters holds the limiter of each event. It is shared by a handler and those that WithAttrs
+// and WithGroup derive from it.
 type lineLimiters struct {
 	clock ports.Clock
-	base  slog.Handler // writes the lines that hold nothing but a count
+	base  slog.Handler // writes the lines that hold only a count
 
 	mu     sync.Mutex
 	events map[string]*lineLimiter
@@ -71,7 +74,7 @@ func (h *Limited) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements slog.Handler.
 func (h *Limited) Handle(ctx context.Context, record slog.Record) error {
 	if record.Level >= slog.LevelInfo && !unlimited[record.Message] {
-		suppressed, ok := h.of(record.Message, record.Level).allow()
+		suppressed, ok := h.limiterOf(record.Message, record.Level).allow()
 		if !ok {
 			return nil
 		}
@@ -81,14 +84,14 @@ func (h *Limited) Handle(ctx context.Context, record slog.Record) error {
 	return h.next.Handle(ctx, record)
 }
 
-// Drops reports whether a line of an event would not be written now, and counts one that the limit
-// leaves out. It is for lines that callers can cause many of: one that is not made costs much less
-// than one that Handle leaves out.
+// Drops reports whether a line of an event would not be written now. If the limit is the reason, it
+// counts the line as suppressed. Callers use it before they build a line that clients can cause
+// often: that costs much less than building a line that Handle drops.
 func (h *Limited) Drops(ctx context.Context, level slog.Level, event string) bool {
 	if !h.Enabled(ctx, level) {
 		return true
 	}
-	return level >= slog.LevelInfo && !unlimited[event] && h.of(event, level).suppresses()
+	return level >= slog.LevelInfo && !unlimited[event] && h.limiterOf(event, level).suppress()
 }
 
 // WithAttrs implements slog.Handler.
@@ -101,8 +104,9 @@ func (h *Limited) WithGroup(name string) slog.Handler {
 	return &Limited{h.next.WithGroup(name), h.lineLimiters}
 }
 
-// of returns the limiter of an event. The level is that of the event's first line.
-func (l *lineLimiters) of(event string, level slog.Level) *lineLimiter {
+// limiterOf returns the limiter of an event, and creates it for the event's first line. Lines that
+// hold only a count have the level of that first line.
+func (l *lineLimiters) limiterOf(event string, level slog.Level) *lineLimiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limiter := l.events[event]
@@ -116,7 +120,7 @@ func (l *lineLimiters) of(event string, level slog.Level) *lineLimiter {
 	return limiter
 }
 
-// Close writes the counts that were not written yet. Later lines are still written.
+// Close writes the counts that are not written yet. The handler may still be used.
 func (l *lineLimiters) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/ports/portsfake"
 )
 
-// limited is a logger whose lines are limited, and what it wrote.
+// limited is a logger whose lines are limited, with its handler and output.
 type limited struct {
 	*slog.Logger
 	handler *logs.Limited
@@ -30,14 +30,14 @@ func newLimited(clock ports.Clock) limited {
 	return limited{slog.New(handler), handler, out}
 }
 
-// flood logs an event that a caller causes.
+// flood logs count lines of an event at level warn.
 func (l limited) flood(event string, count int) {
 	for range count {
 		l.Warn(event)
 	}
 }
 
-// counted is a line that holds nothing but a count.
+// counted returns a line that holds only a count.
 func counted(event string, suppressed int) line {
 	return line{"level": "WARN", "msg": event, "suppressed": float64(suppressed)}
 }
@@ -126,8 +126,8 @@ func TestNextLineCarriesTheCount(t *testing.T) {
 	})
 }
 
-// TestCountWaitsForAFreeLine has a timer fire while the second is full. The count must then wait,
-// because ten lines are the maximum.
+// TestCountWaitsForAFreeLine lets a timer fire while ten lines are within a second by the handler's
+// clock. The count must then wait, because ten lines are the maximum.
 func TestCountWaitsForAFreeLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := portsfake.NewClock(time.Time{})
@@ -147,8 +147,8 @@ func TestCountWaitsForAFreeLine(t *testing.T) {
 	})
 }
 
-// TestDoesNotComputeWhatIsNotWritten checks that a suppressed line costs no formatting.
-func TestDoesNotComputeWhatIsNotWritten(t *testing.T) {
+// TestDoesNotFormatSuppressedLines checks that the values of a suppressed line are not computed.
+func TestDoesNotFormatSuppressedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newLimited(clock.New())
 		var computed costly

@@ -8,20 +8,20 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// maxLines is how many lines of one event a process writes in a window, so that a flood of requests
+// maxLines is the maximum number of lines of one event in a window, so that a flood of requests
 // does not become a flood of lines.
 const maxLines = 10
 
-// lineLimiter is a rate limiter for log lines, by the same exact window that limits sessions. It
-// counts the lines that it suppresses. The count is written with the next line, or in a line of its
-// own as soon as one may be written again.
+// lineLimiter is a rate limiter for log lines with the same exact sliding window that limits
+// sessions. It counts the lines that it suppresses. The count is written with the next line, or in
+// a line of its own as soon as a line may be written again. It is safe for concurrent use.
 type lineLimiter struct {
 	clock  ports.Clock
 	window time.Duration
 	report func(suppressed int) // writes the count in a line of its own
 
 	mu         sync.Mutex
-	lines      []throttle.Instant // the last lines, at most maxLines
+	lines      []throttle.Instant // when the last lines were written, at most maxLines
 	suppressed int
 	scheduled  bool // a timer that calls due is running
 }
@@ -31,24 +31,28 @@ func newLineLimiter(clock ports.Clock, window time.Duration,
 	return &lineLimiter{clock: clock, window: window, report: report}
 }
 
-// allow reports whether a line may be written now, and how many were suppressed before it.
+// allow reports whether a line may be written now. If so, it counts the line and returns the number
+// of lines suppressed before it; if not, it counts the line as suppressed.
 func (l *lineLimiter) allow() (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.suppress() {
+	if l.suppressLocked() {
 		return 0, false
 	}
 	return l.take(), true
 }
 
-// suppresses reports whether no line may be written now, and counts one as suppressed if so.
-func (l *lineLimiter) suppresses() bool {
+// suppress reports whether no line may be written now. If so, it counts one as suppressed. If not,
+// the caller must still call allow before it writes a line.
+func (l *lineLimiter) suppress() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.suppress()
+	return l.suppressLocked()
 }
 
-func (l *lineLimiter) suppress() bool {
+// suppressLocked implements suppress. The caller holds mu, as for the following methods but due and
+// flush.
+func (l *lineLimiter) suppressLocked() bool {
 	wait := l.wait()
 	if wait == 0 {
 		return false
@@ -66,8 +70,8 @@ func (l *lineLimiter) reportAfter(wait time.Duration) {
 	}
 }
 
-// due reports the count, unless another line has carried it meanwhile. If other lines came first
-// and the window is full again, it schedules another report.
+// due reports the count, unless another line was written with it meanwhile. If the window is full
+// again, it schedules another report.
 func (l *lineLimiter) due() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +86,7 @@ func (l *lineLimiter) due() {
 	l.report(l.take())
 }
 
-// wait returns how long it takes until a line may be written.
+// wait returns how long it takes until a line may be written; 0 if one may be written now.
 func (l *lineLimiter) wait() time.Duration {
 	grants, now := throttle.Grants{l.lines}, l.clock.Instant()
 	check := throttle.Check{Limit: maxLines, Window: l.window}

@@ -38,7 +38,7 @@ const (
 	eventTraceFull     = "trace_full"
 )
 
-// What follows the name of a material in the names of its events.
+// The suffixes that follow the name of a material in the names of its events.
 const (
 	suffixReloaded     = "_reloaded"
 	suffixReloadFailed = "_reload_failed"
@@ -57,7 +57,7 @@ type Variables struct {
 	OpsHosts string
 }
 
-// Remedies holds what operators can do about events, where that depends on the command line.
+// Remedies holds what operators can do about events, if that depends on the command line.
 type Remedies struct {
 	// SignerMissing is the remedy if no key signs.
 	SignerMissing string
@@ -65,8 +65,8 @@ type Remedies struct {
 	KeysEndEarly string
 }
 
-// remedyStranger returns the remedy for an operator whose clients all share one limit unnoticed.
-// proxies is the variable that lists the trusted proxies.
+// remedyStranger returns the remedy if clients behind a proxy that is not configured share one
+// limit. proxies is the variable that lists the trusted proxies.
 func remedyStranger(proxies string) string {
 	return "a peer in a private range sends forwarding headers, but no proxy is trusted, so all " +
 		"clients behind the peer share one limit; if it is your proxy, add its address to " + proxies
@@ -75,7 +75,7 @@ func remedyStranger(proxies string) string {
 // Recorder implements ports.Events. It writes to a logger.
 type Recorder struct {
 	logger     *slog.Logger
-	limited    *Limited // the handler of logger; nil for another
+	limited    *Limited // the handler of logger; nil if that is another
 	clock      ports.Clock
 	pseudonyms throttle.Pseudonyms
 	variables  Variables
@@ -84,8 +84,8 @@ type Recorder struct {
 	pages      *pages
 }
 
-// New returns a recorder that writes to logger, which limits the lines that callers cause: see
-// Limited. Call Close at the end, so that no count of suppressed lines is lost.
+// New returns a recorder that writes to logger, whose handler should be a Limited, so that clients
+// cannot flood the log. Call Close at the end, so that no count of suppressed lines is lost.
 func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
 	variables Variables, remedies Remedies) *Recorder {
 	limited, _ := logger.Handler().(*Limited)
@@ -93,8 +93,8 @@ func New(logger *slog.Logger, clock ports.Clock, pseudonyms throttle.Pseudonyms,
 		variables: variables, remedies: remedies, pages: newPages(logger, clock, variables.Origins)}
 }
 
-// Close writes the counts of suppressed lines that were not written yet and that the logger does
-// not keep. Later calls of Record still write lines.
+// Close writes the count of suppressed lines about refused pages, if it is not written yet. Other
+// counts are kept by the logger's handler: see Limited.Close. The recorder may still be used.
 func (r *Recorder) Close() { r.pages.limiter.flush() }
 
 // Record implements ports.Events.
@@ -172,7 +172,7 @@ func (r *Recorder) Record(ctx context.Context, event ports.Event) {
 	}
 }
 
-// traceFull describes the size of a trace that has ended, and why if not for its size.
+// traceFull describes the size of a trace that has ended, and the cause if it is not the size.
 func traceFull(e ports.TraceFull) []slog.Attr {
 	attrs := []slog.Attr{slog.Int64("bytes", e.Bytes)}
 	if e.Cause != nil {
@@ -181,7 +181,7 @@ func traceFull(e ports.TraceFull) []slog.Attr {
 	return attrs
 }
 
-// content describes what came into force.
+// content describes content that came into force.
 func (r *Recorder) content(content ports.Content) []slog.Attr {
 	switch c := content.(type) {
 	case ports.KeysContent:
@@ -196,7 +196,7 @@ func (r *Recorder) content(content ports.Content) []slog.Attr {
 	return nil
 }
 
-// signerMissing describes until when no key signs, and what to do.
+// signerMissing describes when a key will sign again, if one will, and the remedy.
 func (r *Recorder) signerMissing(e ports.SignerMissing) []slog.Attr {
 	remedy := slog.String("remedy", r.remedies.SignerMissing)
 	if e.Until.IsZero() {
@@ -205,7 +205,7 @@ func (r *Recorder) signerMissing(e ports.SignerMissing) []slog.Attr {
 	return []slog.Attr{slog.Time("next", e.Until), remedy}
 }
 
-// endEarly describes the keys that end too early, and what to do.
+// endEarly describes the keys that end too early, and the remedy.
 func (r *Recorder) endEarly(e ports.KeysEndEarly) []slog.Attr {
 	ends := make([]slog.Attr, 0, len(e.Keys))
 	for _, key := range e.Keys {
@@ -223,13 +223,14 @@ func ConfigurationWarning(ctx context.Context, logger *slog.Logger,
 	logFinding(ctx, logger, slog.LevelWarn, eventConfiguration, variable, problem, remedy)
 }
 
-// ConfigurationFault logs a fault of a configuration variable, which keeps the service from
-// starting.
+// ConfigurationFault logs a fault of a configuration variable that keeps the service from starting.
+// remedy may be empty.
 func ConfigurationFault(ctx context.Context, logger *slog.Logger,
 	variable, problem, remedy string) {
 	logFinding(ctx, logger, slog.LevelError, eventFault, variable, problem, remedy)
 }
 
+// logFinding logs an event about a configuration variable. An empty remedy is left out.
 func logFinding(ctx context.Context, logger *slog.Logger, level slog.Level,
 	event, variable, problem, remedy string) {
 	finding := []slog.Attr{slog.String("variable", variable), slog.String("problem", problem)}
@@ -239,7 +240,7 @@ func logFinding(ctx context.Context, logger *slog.Logger, level slog.Level,
 	logger.LogAttrs(ctx, level, event, finding...)
 }
 
-// States returns the ids of the keys with the state of each at now.
+// States returns a group "keys" that maps the id of each key to its state at now.
 func States(keyring *keys.Keyring, now time.Time) slog.Attr {
 	var states []slog.Attr
 	for _, key := range keyring.Keys() {
@@ -248,6 +249,7 @@ func States(keyring *keys.Keyring, now time.Time) slog.Attr {
 	return slog.GroupAttrs("keys", states...)
 }
 
+// issuanceThrottled logs a refusal, unless its line would be dropped: an attacker can cause many.
 func (r *Recorder) issuanceThrottled(ctx context.Context, e ports.IssuanceThrottled) {
 	if r.limited != nil && r.limited.Drops(ctx, slog.LevelWarn, eventThrottled) {
 		return

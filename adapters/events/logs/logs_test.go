@@ -23,9 +23,10 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
+// line is the JSON object of a log line, without its time.
 type line map[string]any
 
-// output is a buffer that goroutines and timers write to.
+// output is a buffer that is safe for concurrent use.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -88,8 +89,8 @@ func TestWritesARefusalAsOneLine(t *testing.T) {
 	})
 }
 
-// TestRefusalsThatAreNotWrittenAreCounted checks that refusals of which no line is made are
-// counted, and that they allocate nothing.
+// TestRefusalsThatAreNotWrittenAreCounted checks that refusals without a line are counted, and that
+// they allocate nothing.
 func TestRefusalsThatAreNotWrittenAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder, out := newRecorder(slog.LevelInfo)
@@ -107,9 +108,9 @@ func TestRefusalsThatAreNotWrittenAreCounted(t *testing.T) {
 	})
 }
 
-// TestNoLineOfALevelThatIsNotWrittenIsCounted checks that refusals leave no count at a level above
-// theirs.
-func TestNoLineOfALevelThatIsNotWrittenIsCounted(t *testing.T) {
+// TestRefusalsBelowTheLevelAreNotCounted checks that no count is written if the configured level is
+// above that of refusals.
+func TestRefusalsBelowTheLevelAreNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder, out := newRecorder(slog.LevelError)
 		for range 30 {

@@ -101,6 +101,6 @@ d
 {"level":"WARN","event":"log_lines_left_out","count":2}
 e
 `, to.text.String())
-		assert.EqualValues(t, 2, out.Dropped(), "a line that tells of others is none of them")
+		assert.EqualValues(t, 2, out.Dropped(), "the line that reports others is not counted")
 	})
 }

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// pagesWindow is the window in which maxLines lines about refused pages are written.
+	// pagesWindow is the window in which at most maxLines lines about refused pages are written.
 	pagesWindow = time.Minute
-	// maxPages is how many pages are remembered. The oldest is forgotten for a further one, and
+	// maxPages is how many pages are remembered. A further page replaces the oldest one, which is
 	// logged again if it is refused again.
 	maxPages = 1024
 )
 
-// remedyPage returns the remedy for an operator whose own page is refused. origins is the variable
-// that lists the allowed origins.
+// remedyPage returns the remedy if the operator's own page is refused. origins is the variable that
+// lists the allowed origins.
 func remedyPage(origins string) string {
 	return "a web page that is not allowed asked to use the service; if it is yours, add its " +
 		"origin, which the browser's console shows, to " + origins
 }
 
-// remedyMethod is for an operator whose page is allowed.
+// remedyMethod is the remedy if the page is allowed and the method is not.
 const remedyMethod = "a web page that is allowed asked for a method that the path does not " +
 	"support; /openapi.json lists the methods"
 
-// pages logs refused preflights once for each page, at most ten a minute. The pages that a line was
-// left out for are not remembered, so that a page is not missed because of a flood from others.
+// pages logs refused preflights once for each page, at most ten a minute. A page whose line was
+// left out is not remembered, so that a flood from other pages does not hide it forever.
 type pages struct {
 	logger  *slog.Logger
 	limiter *lineLimiter
@@ -37,8 +37,8 @@ type pages struct {
 
 	mu     sync.Mutex
 	logged map[[32]byte]bool
-	order  [][32]byte // the pages in logged, at most maxPages
-	next   int        // where the next one goes once there are maxPages
+	order  [][32]byte // the pages in logged: a ring buffer once there are maxPages
+	next   int        // the index in order that the next page takes then
 }
 
 func newPages(logger *slog.Logger, clock ports.Clock, origins string) *pages {
@@ -50,7 +50,8 @@ func newPages(logger *slog.Logger, clock ports.Clock, origins string) *pages {
 	return p
 }
 
-// refused logs a refused preflight. The line does not hold the origin, which is a header's value.
+// refused logs a refused preflight. The line does not contain the origin, because clients choose
+// the value of that header.
 func (p *pages) refused(ctx context.Context, e ports.CORSRefused) {
 	suppressed, ok := p.admit(e.Page)
 	if !ok {
@@ -66,8 +67,8 @@ func (p *pages) refused(ctx context.Context, e ports.CORSRefused) {
 		slog.String("remedy", remedy), slog.Int(attrSuppressed, suppressed))
 }
 
-// admit reports whether a line about a page may be written, and how many were suppressed before it.
-// If so, it remembers the page.
+// admit reports whether a line about page may be written. If so, it remembers the page and returns
+// the number of lines suppressed before it.
 func (p *pages) admit(page [32]byte) (suppressed int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

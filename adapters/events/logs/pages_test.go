@@ -71,7 +71,7 @@ func TestLogsTenRefusedPagesAMinute(t *testing.T) {
 	})
 }
 
-// TestForgetsTheOldestRefusedPage checks that the pages that are remembered are bounded.
+// TestForgetsTheOldestRefusedPage checks that a bounded number of pages is remembered.
 func TestForgetsTheOldestRefusedPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder, out := newRecorder(slog.LevelInfo)
