@@ -15,7 +15,7 @@ type Counts interface {
 	// Subjects returns how many subjects have a grant in their window at now.
 	Subjects(now throttle.Instant) int
 	// Forgotten returns how many subjects were forgotten before their window was empty, since the
-	// start.
+	// process started.
 	Forgotten() uint64
 }
 
@@ -26,8 +26,8 @@ type timed struct {
 	duration prometheus.Observer
 }
 
-// Limiter returns storage with its decisions timed under its kind, and shows its counts unless
-// counts is nil. Each kind may be used once.
+// Limiter returns storage with its decisions timed under its kind, and registers its counts unless
+// counts is nil. It panics if counts of the same kind are registered already.
 func (m *Metrics) Limiter(kind ports.StorageKind, storage ports.LimiterStorage, counts Counts,
 	clock ports.Clock) ports.LimiterStorage {
 	if counts != nil {

@@ -1,8 +1,8 @@
 // Package metrics counts events, requests and decisions for Prometheus.
 //
-// Labels come from fixed lists and route patterns, so that no client can create a series. Every
-// series of a fixed list exists from the start, at zero, so that a rate over it has no gaps. The
-// package imports domain, ports and the Prometheus client.
+// Labels come from fixed lists and route patterns, so that no client can create a series. A series
+// of a fixed list exists from the start, at zero, so that a rate over it does not miss the first
+// event. The package imports domain, ports and the Prometheus client.
 package metrics
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The upper bounds of the histogram buckets, in seconds. In a healthy service a request takes well
-// below a millisecond.
+// The upper bounds of the histogram buckets, in seconds. The lowest ones are small because a
+// request takes well below a millisecond in a healthy service.
 var (
 	requestBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25,
 		.5, 1, 2.5, 5, 10}
@@ -32,8 +32,8 @@ var (
 		.0025, .005, .01, .025, .05, .1, .5, 1}
 )
 
-// Metrics is a registry with everything that the service counts. It implements ports.Events, and
-// the HTTP adapters count requests with it.
+// Metrics is a registry with all metrics of the service. It implements ports.Events, and the HTTP
+// adapters count requests with it. It is safe for concurrent use.
 type Metrics struct {
 	registry            *prometheus.Registry
 	requests            *prometheus.CounterVec
@@ -55,14 +55,15 @@ type Metrics struct {
 	spansLost           *prometheus.CounterVec
 	tracesFailing       prometheus.Gauge
 
-	answered *kept[answered, requestSeries]
-	verified *kept[token.Reason, prometheus.Counter]
-	judged   *kept[proof.Reason, prometheus.Counter]
-	granted  *kept[bool, prometheus.Counter] // by whether the session was renewed
-	refused  *kept[overLimit, prometheus.Counter]
+	// The caches of series that requests count in.
+	answered *seriesCache[answered, requestSeries]
+	verified *seriesCache[token.Reason, prometheus.Counter]
+	judged   *seriesCache[proof.Reason, prometheus.Counter]
+	granted  *seriesCache[bool, prometheus.Counter] // by whether the session was renewed
+	refused  *seriesCache[overLimit, prometheus.Counter]
 }
 
-// New returns the metrics of a build with that version, in a registry of their own.
+// New returns the metrics of the build version, in a registry of their own.
 func New(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -157,20 +158,20 @@ func New(version string) *Metrics {
 		m.registry.MustRegister(m.reloadFailures[material], m.reloadFailing[material])
 	}
 	m.createSeries()
-	m.answered = newKept(m.findRequest)
-	m.verified = newKept(func(reason token.Reason) prometheus.Counter {
+	m.answered = newSeriesCache(m.findRequest)
+	m.verified = newSeriesCache(func(reason token.Reason) prometheus.Counter {
 		return m.verifications.WithLabelValues(outcomeOf(reason), string(reason))
 	})
-	m.judged = newKept(func(reason proof.Reason) prometheus.Counter {
+	m.judged = newSeriesCache(func(reason proof.Reason) prometheus.Counter {
 		return m.proofs.WithLabelValues(string(reason))
 	})
-	m.granted = newKept(func(renewed bool) prometheus.Counter {
+	m.granted = newSeriesCache(func(renewed bool) prometheus.Counter {
 		if renewed {
 			return m.issued.WithLabelValues(kindRenewed)
 		}
 		return m.issued.WithLabelValues(kindNew)
 	})
-	m.refused = newKept(func(over overLimit) prometheus.Counter {
+	m.refused = newSeriesCache(func(over overLimit) prometheus.Counter {
 		return m.throttled.WithLabelValues(over.dimension.String(), over.mode.String())
 	})
 	return m
@@ -233,7 +234,7 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 		m.reloadFailing[e.Content.Material()].Set(0)
 	case ports.WatchFailed, ports.KeysEndEarly, ports.SignerMissing,
 		ports.SignerFound:
-		// What is in force is shown as it is at a scrape; a failing watch is logged.
+		// Keys computes the state of the keys at each scrape; a failing watch is logged.
 	case ports.LimiterMisconfigured, ports.LimiterRepaired, ports.TraceFull: // logged
 	case ports.SpansLost:
 		m.spansLost.WithLabelValues(string(e.Reason)).Add(float64(e.Count))
@@ -257,7 +258,8 @@ func (m *Metrics) Record(_ context.Context, event ports.Event) {
 	}
 }
 
-// outcomeOf returns the outcome that a reason belongs to; an empty reason is a valid token.
+// outcomeOf returns the value of the outcome label for a reason; an empty reason is that of a valid
+// token.
 func outcomeOf(reason token.Reason) string {
 	if reason == "" {
 		return "valid"
@@ -273,8 +275,8 @@ func outcomeOf(reason token.Reason) string {
 	}
 }
 
-// Keys shows how many keys are in each state at the time of each scrape, and when a state changes
-// next.
+// Keys registers gauges that compute at each scrape how many keys of source are in each state, when
+// a state changes next, and until when a key signs. It panics if it is called again.
 func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	for _, state := range keys.States() {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -311,8 +313,8 @@ func (m *Metrics) Keys(source ports.KeySource, clock ports.Clock) {
 	}))
 }
 
-// Certificate shows when the certificate in force ends, which ends returns. It is called at most
-// once.
+// Certificate registers a gauge of the end of the certificate in force, which ends returns at each
+// scrape. It panics if it is called again.
 func (m *Metrics) Certificate(ends func() time.Time) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "offload_tls_certificate_not_after_timestamp_seconds",
@@ -321,8 +323,8 @@ func (m *Metrics) Certificate(ends func() time.Time) {
 	}, func() float64 { return float64(ends().Unix()) }))
 }
 
-// DroppedLines shows how many log lines were dropped, which count returns. It is called at most
-// once.
+// DroppedLines registers a counter of the log lines that were dropped, which count returns at each
+// scrape. It panics if it is called again.
 func (m *Metrics) DroppedLines(count func() int64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "offload_log_lines_dropped_total",

@@ -22,6 +22,7 @@ import (
 	"github.com/offload/sessiond/ports/portsmock"
 )
 
+// scrape returns the response of the metrics handler.
 func scrape(t *testing.T, m *metrics.Metrics) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
@@ -114,7 +115,7 @@ func TestCountsEventsAndRequests(t *testing.T) {
 	}
 }
 
-// TestFailuresOfARouteExistFromTheStart shows the series without which a rate would miss the first
+// TestFailuresOfARouteExistFromTheStart checks the series without which a rate would miss the first
 // failure.
 func TestFailuresOfARouteExistFromTheStart(t *testing.T) {
 	m := metrics.New("")
@@ -130,7 +131,8 @@ func TestFailuresOfARouteExistFromTheStart(t *testing.T) {
 	assert.NotContains(t, text, "offload_http_request_duration_seconds_bucket{")
 }
 
-// TestCountsLostSpans shows that each loss counts, and that the gauge follows the collector.
+// TestCountsLostSpans checks that each lost span is counted, and that the gauge shows whether the
+// last export failed.
 func TestCountsLostSpans(t *testing.T) {
 	m := metrics.New("")
 	for _, event := range []ports.Event{
@@ -194,6 +196,7 @@ func TestShowsWhenSigningEnds(t *testing.T) {
 	assert.Contains(t, scrape(t, m), name+" 0\n", "always")
 }
 
+// keyringOf returns a keyring of one key.
 func keyringOf(t *testing.T, id keys.ID, plan keys.Plan) *keys.Keyring {
 	t.Helper()
 	keyring, err := keys.NewKeyring(keys.NewHS256(id, []byte("a"), plan))

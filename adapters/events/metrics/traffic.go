@@ -15,9 +15,9 @@ func (m *Metrics) ConnectionClosed() { m.connections.Dec() }
 // Began counts a request that is in progress.
 func (m *Metrics) Began() { m.inFlight.Inc() }
 
-// Serves creates the series of the requests to a route that were answered or that failed, at zero,
-// for the methods that it allows: a rate over a series that begins with the first failure would
-// miss that one. The caller ensures what Answered requires.
+// Serves creates the series of successful and of failed requests to a route, at zero, for the
+// methods that the route allows: a rate over a series that begins with the first failure would miss
+// that failure. route and methods must satisfy what Answered requires.
 func (m *Metrics) Serves(route string, methods ...string) {
 	for _, method := range methods {
 		for _, status := range createdStatuses {
@@ -26,13 +26,13 @@ func (m *Metrics) Serves(route string, methods ...string) {
 	}
 }
 
-// createdStatuses lists the statuses of the series that exist from the start. A failure has one of
-// the last two: package failure has no other kinds.
+// createdStatuses lists the statuses of the series that exist from the start: that of success, and
+// those of the kinds of package failure for which the service is responsible.
 var createdStatuses = []int{http.StatusOK, http.StatusInternalServerError,
 	http.StatusServiceUnavailable}
 
-// Answered counts a request that was answered. The caller ensures that route is a pattern and that
-// method is one of a fixed list.
+// Answered counts a request that Began counted and that was answered with status after took. route
+// must be a pattern and method one of a fixed list, so that the number of series is bounded.
 func (m *Metrics) Answered(route, method string, status int, took time.Duration) {
 	m.inFlight.Dec()
 	series := m.answered.of(answered{route, method, status})
