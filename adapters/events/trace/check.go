@@ -16,7 +16,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
-// The words that variables may have. The specification has them read without regard to case.
+// The values of variables that are words. The specification demands that their case is ignored.
 const (
 	exporterOTLP    = "otlp"
 	exporterNone    = "none"
@@ -31,16 +31,16 @@ const (
 var samplers = []string{"always_on", "always_off", samplerRatio, "parentbased_always_on",
 	"parentbased_always_off", samplerParent}
 
-// checkDestination checks where spans go, and in which form.
+// checkDestination checks the exporter, its protocol and the endpoint, and sets endpoint.
 func (e *environment) checkDestination() {
 	exporter := e.value(varExporter)
 	if exporter != "" && !strings.EqualFold(exporter, exporterOTLP) {
-		e.prevents(varExporter, "names an exporter that is not supported",
+		e.preventTraces(varExporter, "names an exporter that is not supported",
 			"set it to otlp, or to none for no traces")
 	}
 	if variable, protocol := e.otlp(suffixProtocol); protocol != "" &&
 		!strings.EqualFold(protocol, protocolHTTP) {
-		e.prevents(variable, "names a protocol that is not supported",
+		e.preventTraces(variable, "names a protocol that is not supported",
 			"set it to http/protobuf, and the endpoint to the collector's port for OTLP over "+
 				"HTTP, usually 4318")
 	}
@@ -52,12 +52,12 @@ func (e *environment) checkDestination() {
 	endpoint, err := url.Parse(value)
 	if err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" ||
 		endpoint.Hostname() == "" || !validPort(endpoint.Port()) {
-		e.prevents(variable,
+		e.preventTraces(variable,
 			"is not an address that begins with http:// or https:// and has a host", remedy)
 		return
 	}
 	if endpoint.User != nil || endpoint.RawQuery != "" || endpoint.Fragment != "" {
-		e.ignored(variable, "has a user, a query or a fragment, which is not sent",
+		e.addFinding(variable, "has a user, a query or a fragment, which is not sent",
 			"remove it; what authorizes the service belongs in "+prefixOTLP+suffixHeaders)
 	}
 	e.endpoint = &url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: endpoint.Path}
@@ -72,10 +72,10 @@ func validPort(port string) bool {
 	return port == "" || err == nil && number > 0
 }
 
-// maxTLSFile is the size that a file for TLS may have, in bytes.
+// maxTLSFile is the maximum size of a file for TLS, in bytes.
 const maxTLSFile = 1 << 20
 
-// checkTLS reads the files for TLS with the collector.
+// checkTLS reads the files for TLS with the collector, and sets tls if variables name any.
 func (e *environment) checkTLS() {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	named := ""
@@ -83,7 +83,7 @@ func (e *environment) checkTLS() {
 		named = variable
 		config.RootCAs = x509.NewCertPool()
 		if text, ok := e.file(variable, file); ok && !config.RootCAs.AppendCertsFromPEM(text) {
-			e.prevents(variable, "names a file that holds no certificate in PEM",
+			e.preventTraces(variable, "names a file that holds no certificate in PEM",
 				"use the certificates of the collector's authorities in PEM")
 		}
 	}
@@ -96,13 +96,13 @@ func (e *environment) checkTLS() {
 	}
 	e.tls = config
 	if e.endpoint != nil && e.endpoint.Scheme == "http" {
-		e.prevents(named, "is for TLS, and the endpoint begins with http://",
+		e.preventTraces(named, "is for TLS, and the endpoint begins with http://",
 			"use an endpoint that begins with https://")
 	}
 }
 
 // clientPair reads the certificate of the client and its key. It returns the variable of the
-// certificate, or "" if there is none. Like the SDK, it takes both of one prefix.
+// certificate, or "" if none is set. Like the SDK, it uses two variables with the same prefix.
 func (e *environment) clientPair() (variable string, pair tls.Certificate) {
 	prefix := prefixOTLPTrace
 	if e.value(prefix+suffixClientChain) == "" && e.value(prefix+suffixClientKey) == "" {
@@ -113,9 +113,9 @@ func (e *environment) clientPair() (variable string, pair tls.Certificate) {
 	case chainFile == "" && keyFile == "":
 		return "", pair
 	case chainFile == "":
-		e.prevents(ofKey, "needs "+ofChain+" too", "set both, or neither")
+		e.preventTraces(ofKey, "needs "+ofChain+" too", "set both, or neither")
 	case keyFile == "":
-		e.prevents(ofChain, "needs "+ofKey+" too", "set both, or neither")
+		e.preventTraces(ofChain, "needs "+ofKey+" too", "set both, or neither")
 	default:
 		chain, readChain := e.file(ofChain, chainFile)
 		key, readKey := e.file(ofKey, keyFile)
@@ -124,21 +124,21 @@ func (e *environment) clientPair() (variable string, pair tls.Certificate) {
 		}
 		var err error
 		if pair, err = tls.X509KeyPair(chain, key); err != nil {
-			e.prevents(ofChain, "and "+ofKey+" name no certificate with its key in PEM",
+			e.preventTraces(ofChain, "and "+ofKey+" name no certificate with its key in PEM",
 				"use the client's certificate and the key that belongs to it")
 		}
 	}
 	return ofChain, pair
 }
 
-// file reads the file that a variable names, and reports whether it could.
+// file reads the file that variable names. It records a finding and returns false if that fails.
 func (e *environment) file(variable, name string) ([]byte, bool) {
 	read, err := securefile.Read(name, maxTLSFile)
 	if err == nil {
 		return read.Content, true
 	}
 	if fault, ok := errors.AsType[*securefile.Fault](err); ok {
-		e.prevents(variable, "names a file that "+fault.Error(), fault.Remedy)
+		e.preventTraces(variable, "names a file that "+fault.Error(), fault.Remedy)
 	}
 	return nil, false
 }
@@ -149,14 +149,14 @@ func (e *environment) checkOTLP() {
 	if variable, word := e.otlp(suffixCompression); word != "" {
 		e.gzip = strings.EqualFold(word, compressionGzip)
 		if !e.gzip && !strings.EqualFold(word, compressionNone) {
-			e.ignored(variable, "names a compression that is not supported, so that there is none",
+			e.addFinding(variable, "names a compression that is not supported, so that there is none",
 				"set it to gzip or none")
 		}
 	}
 	if variable, text := e.otlp(suffixTimeout); text != "" {
 		number, err := strconv.Atoi(text)
 		if err != nil || number < 1 || number > math.MaxInt32 {
-			e.ignored(variable, "is not a number of milliseconds, so that it is 10000",
+			e.addFinding(variable, "is not a number of milliseconds, so that it is 10000",
 				"set a number like 10000")
 		} else {
 			e.timeout = time.Duration(number) * time.Millisecond
@@ -165,31 +165,32 @@ func (e *environment) checkOTLP() {
 	if variable, word := e.otlp(suffixInsecure); word != "" {
 		switch {
 		case !isBool(word):
-			e.ignored(variable, notBool+", so that it is false", remedyBool)
+			e.addFinding(variable, notBool+", so that it is false", remedyBool)
 		case strings.EqualFold(word, "true") && e.endpoint == nil:
 			e.insecure = true
 		case strings.EqualFold(word, "true") && e.endpoint != nil && e.endpoint.Scheme == "https":
-			e.ignored(variable, "contradicts the endpoint, which begins with https:// and counts",
+			e.addFinding(variable, "contradicts the endpoint, which begins with https:// and counts",
 				"remove it, or use an endpoint that begins with http://")
 		}
 	}
 	if word := e.value(varDisabled); word != "" && !isBool(word) {
-		e.ignored(varDisabled, notBool+", so that it is false", remedyBool)
+		e.addFinding(varDisabled, notBool+", so that it is false", remedyBool)
 	}
 }
 
-// What is wrong with a word that should be true or false.
+// The problem of a value that should be true or false, and its remedy.
 const (
 	notBool    = "is neither true nor false"
 	remedyBool = "set it to true or false"
 )
 
+// isBool reports whether word is true or false in any case.
 func isBool(word string) bool {
 	return strings.EqualFold(word, "true") || strings.EqualFold(word, "false")
 }
 
-// checkHeaders reads the headers of an export: pairs of a name and a percent-encoded value. It
-// reports the first that is malformed.
+// checkHeaders reads the headers of an export: pairs of a name and a percent-encoded value. Of the
+// malformed pairs, it records the first.
 func (e *environment) checkHeaders() {
 	const remedy = "set pairs like name=value, separated by commas, with each value percent-encoded"
 	e.headers = http.Header{}
@@ -204,11 +205,11 @@ func (e *environment) checkHeaders() {
 		switch {
 		case !found || err != nil || !isToken(strings.TrimSpace(name)):
 			if !malformed {
-				e.ignored(variable, "has a part that is no header, which is not sent", remedy)
+				e.addFinding(variable, "has a part that is no header, which is not sent", remedy)
 			}
 			malformed = true
 		case strings.ContainsFunc(strings.TrimSpace(value), isControl):
-			e.prevents(variable, "has a character that no header may have", remedy)
+			e.preventTraces(variable, "has a character that no header may have", remedy)
 			return
 		default:
 			e.headers.Set(strings.TrimSpace(name), strings.TrimSpace(value))
@@ -216,17 +217,18 @@ func (e *environment) checkHeaders() {
 	}
 }
 
-// isToken reports whether a text is a token of RFC 9110 §5.6.2, such as the name of a header.
+// isToken reports whether text is a token (RFC 9110 §5.6.2), such as the name of a header.
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
 }
 
-// isControl reports whether a character may not be in the value of a header.
+// isControl reports whether r is a control character that must not occur in the value of a header
+// (RFC 9110 §5.5).
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
-// allRecorded is what follows from a sampler that cannot be used.
+// allRecorded is the part of a problem that states the effect of a sampler that cannot be used.
 const allRecorded = ", so that every request is recorded"
 
 // checkSampler checks which requests are recorded.
@@ -236,13 +238,13 @@ func (e *environment) checkSampler() {
 	ratio, err := strconv.ParseFloat(arg, 64)
 	switch {
 	case sampler != "" && !slices.Contains(samplers, sampler):
-		e.ignored(varSampler, "names a sampler that is not supported"+allRecorded,
+		e.addFinding(varSampler, "names a sampler that is not supported"+allRecorded,
 			"use one of "+strings.Join(samplers, ", "))
 	case sampler == "" && arg != "":
-		e.ignored(varSamplerArg, "has no effect without "+varSampler+allRecorded,
+		e.addFinding(varSamplerArg, "has no effect without "+varSampler+allRecorded,
 			"set "+varSampler+" to "+samplerParent)
 	case takesArg && arg != "" && (err != nil || math.IsNaN(ratio) || ratio < 0 || ratio > 1):
-		e.ignored(varSamplerArg, "is not a number from 0 to 1"+allRecorded,
+		e.addFinding(varSamplerArg, "is not a number from 0 to 1"+allRecorded,
 			"set the share of requests to record, like 0.01")
 	}
 }
@@ -255,14 +257,15 @@ func (e *environment) checkResource() {
 	}
 	for pair := range strings.SplitSeq(text, ",") {
 		if !strings.Contains(pair, "=") {
-			e.prevents(varResource, "has a part that is not name=value",
+			e.preventTraces(varResource, "has a part that is not name=value",
 				"set pairs like name=value, separated by commas")
 			return
 		}
 	}
 }
 
-// checkPropagators checks the formats in which a request may name its trace. There is one.
+// checkPropagators checks the formats in which a request may name its trace. Only tracecontext is
+// supported, and it is always used.
 func (e *environment) checkPropagators() {
 	formats := strings.Split(strings.ToLower(e.value(varPropagators)), ",")
 	taken := false
@@ -272,13 +275,13 @@ func (e *environment) checkPropagators() {
 			taken = true
 		case "baggage": // ignored, but in the default of the specification
 		default:
-			e.ignored(varPropagators, "names a format that is not supported: traceparent is taken",
+			e.addFinding(varPropagators, "names a format that is not supported: traceparent is taken",
 				"set it to tracecontext, or remove it")
 			return
 		}
 	}
 	if !taken {
-		e.ignored(varPropagators, "does not name tracecontext: traceparent is taken nevertheless",
+		e.addFinding(varPropagators, "does not name tracecontext: traceparent is taken nevertheless",
 			"set it to tracecontext, or remove it")
 	}
 }

@@ -17,8 +17,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector sends spans to a collector over HTTP. It implements otlptrace.Client in place of
-// otlptracehttp, which links gRPC, and so would cost memory and time to start without traces too.
+// collector sends spans to a collector over HTTP. It implements otlptrace.Client. It takes the
+// place of otlptracehttp, which links gRPC and would cost memory and time at the start even of a
+// service without traces.
 type collector struct {
 	*Settings
 
@@ -26,13 +27,15 @@ type collector struct {
 	client *http.Client
 }
 
-// maxAnswer bounds how much of an answer is read.
+// maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 64 << 10
 
-// errNotAccepted is why a collector that answered lost spans.
+// errNotAccepted is the error of an export if the collector answered that it did not accept all
+// spans.
 var errNotAccepted = errors.New("the collector did not accept the spans")
 
-// newCollector returns the collector that settings describe. The default is that of the SDK.
+// newCollector returns the collector that settings describe. The default endpoint is that of the
+// SDK.
 func newCollector(settings *Settings, client *http.Client) (*collector, error) {
 	endpoint := settings.endpoint
 	if endpoint == nil {
@@ -53,15 +56,17 @@ func (c *collector) Start(context.Context) error { return nil }
 // Stop implements otlptrace.Client.
 func (c *collector) Stop(context.Context) error { return nil }
 
-// The waits between two attempts, and how long there are attempts if ctx does not end before.
+// The retries of an export.
 const (
-	firstWait   = 5 * time.Second
-	longestWait = 30 * time.Second
-	longest     = time.Minute
+	// firstWait and maxWait are the first and the longest wait between two attempts.
+	firstWait = 5 * time.Second
+	maxWait   = 30 * time.Second
+	// maxElapsed is how long after the first attempt there may be another.
+	maxElapsed = time.Minute
 )
 
-// UploadTraces implements otlptrace.Client. It tries again if the collector or a proxy before it is
-// overloaded or down for a moment.
+// UploadTraces implements otlptrace.Client. It tries again if the collector, or a proxy before it,
+// is overloaded or temporarily unavailable, until ctx ends or maxElapsed has passed.
 func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	// TracesData has the same form on the wire as the request that collectors expect.
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
@@ -69,14 +74,14 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 		return err
 	}
 	if c.gzip {
-		body = compressed(body)
+		body = compress(body)
 	}
 	var last error
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
 		last = c.send(ctx, body)
 		return struct{}{}, last
-	}, backoff.WithMaxElapsedTime(longest), backoff.WithBackOff(&backoff.ExponentialBackOff{
-		InitialInterval: firstWait, MaxInterval: longestWait, Multiplier: 2,
+	}, backoff.WithMaxElapsedTime(maxElapsed), backoff.WithBackOff(&backoff.ExponentialBackOff{
+		InitialInterval: firstWait, MaxInterval: maxWait, Multiplier: 2,
 		RandomizationFactor: backoff.DefaultRandomizationFactor}))
 	if err != nil {
 		return errors.Join(err, last)
@@ -84,16 +89,16 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 	return nil
 }
 
-// compressed returns a body in the form of gzip.
-func compressed(body []byte) []byte {
-	var short bytes.Buffer
-	writer := gzip.NewWriter(&short)
+// compress returns body compressed with gzip.
+func compress(body []byte) []byte {
+	var compressed bytes.Buffer
+	writer := gzip.NewWriter(&compressed)
 	_, _ = writer.Write(body) // writing to memory cannot fail
 	_ = writer.Close()
-	return short.Bytes()
+	return compressed.Bytes()
 }
 
-// send makes one attempt. Its error is a backoff.PermanentError if there must be no other.
+// send makes one attempt. Its error is a *backoff.PermanentError if no other must follow.
 func (c *collector) send(ctx context.Context, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
@@ -130,8 +135,9 @@ func (c *collector) send(ctx context.Context, body []byte) error {
 	return backoff.Permanent(errNotAccepted)
 }
 
-// rejected reports whether an answer says that some of the spans were rejected. The only field of
-// an answer is its partial success, whose first field is how many.
+// rejected reports whether the collector rejected some of the spans. answer is an
+// ExportTraceServiceResponse, whose only field is partial_success; the first field of that is
+// rejected_spans. An answer in another form rejects none.
 func rejected(answer []byte) bool {
 	number, kind, n := protowire.ConsumeTag(answer)
 	if number != 1 || kind != protowire.BytesType {

@@ -23,41 +23,42 @@ import (
 	"github.com/offload/sessiond/ports/portsfake"
 )
 
-// standIn is a collector. It answers as it is told, in order, and then with success.
-type standIn struct {
+// fakeCollector is a collector that uses each of answers once, in order, and then reports success.
+type fakeCollector struct {
 	mu       sync.Mutex
 	answers  []http.HandlerFunc
 	requests []*http.Request
 	names    []string // of the spans that it received with success
 }
 
-func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, r)
+func (c *fakeCollector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, r)
 	body := io.Reader(r.Body)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		body, _ = gzip.NewReader(r.Body)
 	}
 	text, _ := io.ReadAll(body)
-	if len(s.answers) > 0 {
-		s.answers[0](w, r)
-		s.answers = s.answers[1:]
+	if len(c.answers) > 0 {
+		answer := c.answers[0]
+		c.answers = c.answers[1:]
+		answer(w, r)
 		return
 	}
 	var request collector.ExportTraceServiceRequest
 	if proto.Unmarshal(text, &request) == nil {
-		for _, of := range request.ResourceSpans {
-			for _, scope := range of.ScopeSpans {
+		for _, resource := range request.ResourceSpans {
+			for _, scope := range resource.ScopeSpans {
 				for _, span := range scope.Spans {
-					s.names = append(s.names, span.Name)
+					c.names = append(c.names, span.Name)
 				}
 			}
 		}
 	}
 }
 
-// export exports a span with the variables in force, and returns what was recorded.
+// export exports one span as the environment configures it, and returns the events.
 func export(t *testing.T) []ports.Event {
 	t.Helper()
 	settings := trace.Read(os.Environ())
@@ -77,10 +78,12 @@ func export(t *testing.T) []ports.Event {
 	return events.Recorded()
 }
 
+// endpoint is the variable with the address of the collector.
 const endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
-// TestVariables exports with the standard variables, those for traces before those for everything.
-func TestVariables(t *testing.T) {
+// TestExportsAsVariablesConfigure checks the standard variables: one for traces takes precedence
+// over one for all signals.
+func TestExportsAsVariablesConfigure(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string // {url} stands for the address of the collector
 		want func(t *testing.T, r *http.Request)
@@ -113,7 +116,7 @@ func TestVariables(t *testing.T) {
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			received := &standIn{}
+			received := &fakeCollector{}
 			server := httptest.NewServer(received)
 			t.Cleanup(server.Close)
 			for name, value := range c.env {
@@ -127,8 +130,9 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestAnswers shows which answers lose the spans, and which make the exporter try again.
-func TestAnswers(t *testing.T) {
+// TestRetriesOrReportsLostSpans checks which answers lose the spans, and after which the exporter
+// tries again.
+func TestRetriesOrReportsLostSpans(t *testing.T) {
 	answer := func(status int, body ...byte) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "0")
@@ -160,7 +164,7 @@ func TestAnswers(t *testing.T) {
 		}}, false, ports.SpansRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			received := &standIn{answers: c.answers}
+			received := &fakeCollector{answers: c.answers}
 			server := httptest.NewServer(received)
 			t.Cleanup(server.Close)
 			t.Setenv(endpoint, server.URL)

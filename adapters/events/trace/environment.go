@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The standard variables that more than one place needs to know.
+// The names of standard variables, and the prefixes of those of the OTLP exporter: for all signals,
+// and for traces only.
 const (
 	varDisabled     = "OTEL_SDK_DISABLED"
 	varExporter     = "OTEL_TRACES_EXPORTER"
@@ -21,7 +22,7 @@ const (
 	prefixOTLPTrace = prefixOTLP + "TRACES_"
 )
 
-// What follows prefixOTLP, or prefixOTLPTrace for traces alone.
+// The suffixes that follow prefixOTLP or prefixOTLPTrace.
 const (
 	suffixEndpoint    = "ENDPOINT"
 	suffixProtocol    = "PROTOCOL"
@@ -34,17 +35,17 @@ const (
 	suffixClientKey   = "CLIENT_KEY"
 )
 
-// Variables names all variables, for a problem that no single one is to blame for.
+// Variables stands for all variables in a problem that cannot be attributed to one.
 const Variables = "OTEL_*"
 
-// Finding is a variable that does not have the effect that its value asks for. It holds no value,
-// which may be a credential.
+// Finding reports a variable whose value does not have the intended effect. It does not contain the
+// value, which may be a credential. Problem continues a sentence that begins with Variable.
 type Finding struct{ Variable, Problem, Remedy string }
 
-// Settings is what the environment says of traces. The zero value asks for none.
+// Settings holds the configuration of traces that Read found. The zero value requests none.
 type Settings struct {
 	requested bool
-	unusable  bool // a finding is of a kind that there are no traces for
+	unusable  bool // a finding prevents traces
 	findings  []Finding
 
 	endpoint *url.URL // nil for the default
@@ -55,29 +56,29 @@ type Settings struct {
 	tls      *tls.Config // nil for the defaults
 }
 
-// Usable reports whether the environment asks for traces, in a way in which there can be some.
+// Usable reports whether the environment requests traces and no finding prevents them.
 func (s *Settings) Usable() bool { return s.requested && !s.unusable }
 
-// Findings returns what is wrong with the variables, if the environment does not turn traces off.
+// Findings returns what is wrong with the variables; nothing if the environment turns traces off.
 func (s *Settings) Findings() []Finding { return s.findings }
 
 // environment reads variables into settings.
 type environment struct {
-	values map[string]string // as they are set
+	values map[string]string // by the name of the variable, untrimmed; none is empty
 	*Settings
 }
 
-// value returns the value of a variable without white space around it, and "" for one that is not
-// set: for the specification, that is the same as an empty one.
+// value returns the value of a variable without surrounding white space. It returns "" for one that
+// is not set: the specification makes no difference between an empty and an unset variable.
 func (e *environment) value(variable string) string {
 	return strings.TrimSpace(e.values[variable])
 }
 
 // Read reads the variables of an environment in the form of os.Environ, and the files that they
-// name. Traces are asked for by an exporter other than none, or by the address of a collector.
+// name. An exporter other than none requests traces, and so does the address of a collector.
 //
-// What the SDK would ignore, as the specification demands, is a finding, and is ignored. If that
-// would send spans elsewhere, to a stranger, or not at all, there are no traces.
+// A value that the SDK would ignore, as the specification demands, is a finding and is ignored. If
+// spans would then go to an unintended receiver, or nowhere, the finding prevents traces.
 func Read(environ []string) Settings {
 	e := environment{values: map[string]string{}, Settings: &Settings{timeout: defaultTimeout}}
 	for _, variable := range environ {
@@ -105,8 +106,8 @@ func Read(environ []string) Settings {
 	return *e.Settings
 }
 
-// otlp returns the variable of the exporter that counts, and its value: the one for traces alone,
-// or else the one for all signals.
+// otlp returns the variable of the exporter that takes precedence, and its value: the one for
+// traces only if it is set, otherwise the one for all signals.
 func (e *environment) otlp(suffix string) (variable, value string) {
 	if value := e.value(prefixOTLPTrace + suffix); value != "" {
 		return prefixOTLPTrace + suffix, value
@@ -114,22 +115,23 @@ func (e *environment) otlp(suffix string) (variable, value string) {
 	return prefixOTLP + suffix, e.value(prefixOTLP + suffix)
 }
 
-// ignored records a value that has no effect, or not the one that it asks for.
-func (e *environment) ignored(variable, problem, remedy string) {
+// addFinding records a value that has no effect, or not the intended one.
+func (e *environment) addFinding(variable, problem, remedy string) {
 	e.findings = append(e.findings, Finding{variable, problem, remedy})
 }
 
-// prevents records a value that there are no traces for.
-func (e *environment) prevents(variable, problem, remedy string) {
+// preventTraces records a value with which there are no traces.
+func (e *environment) preventTraces(variable, problem, remedy string) {
 	e.unusable = true
-	e.ignored(variable, problem+", so that there are no traces", remedy)
+	e.addFinding(variable, problem+", so that there are no traces", remedy)
 }
 
-// errRedirected is returned for a collector that redirects. It is not followed: the headers, which
-// may hold a credential, would go to wherever it points, and net/http keeps back only some of them.
+// errRedirected is the error of an export if the collector redirects. A redirect is not followed,
+// because the other server would receive the headers, which may hold a credential: net/http removes
+// only some of them.
 var errRedirected = errors.New("the collector redirects, which is not followed")
 
-// client returns the client that exports. The SDK's own would follow redirects.
+// client returns the HTTP client for exports. The SDK's own would follow redirects.
 func (s *Settings) client() *http.Client {
 	return &http.Client{
 		Timeout: s.timeout,
@@ -146,9 +148,10 @@ func (s *Settings) client() *http.Client {
 	}
 }
 
-// defaultTimeout is how long an export may take, by the specification. idleTimeout is how long an
-// idle connection to the collector stays open.
 const (
+	// defaultTimeout is how long an attempt to export may take by default, as the specification
+	// demands.
 	defaultTimeout = 10 * time.Second
-	idleTimeout    = 90 * time.Second
+	// idleTimeout is how long an idle connection to the collector stays open.
+	idleTimeout = 90 * time.Second
 )

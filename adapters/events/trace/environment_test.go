@@ -13,14 +13,14 @@ import (
 	"github.com/offload/sessiond/test/pki"
 )
 
-// secret is in every value of the tests, and must not be in a finding.
+// secret is a part of values that must not appear in a finding.
 const secret = "p4ssw0rd"
 
-// asked is an environment that asks for traces.
-const asked = "OTEL_EXPORTER_OTLP_ENDPOINT=https://collector.example.org:4318"
+// requested is a variable that requests traces.
+const requested = "OTEL_EXPORTER_OTLP_ENDPOINT=https://collector.example.org:4318"
 
-// TestEveryMalformedVariableIsNamed gives one variable a value that it must not have. The finding
-// names it and what to do, and never the value.
+// TestEveryMalformedVariableIsNamed gives one variable an invalid value. The finding names the
+// variable and a remedy, and never contains the value.
 func TestEveryMalformedVariableIsNamed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -92,7 +92,7 @@ func TestEveryMalformedVariableIsNamed(t *testing.T) {
 		if c.names == "" {
 			c.names = name
 		}
-		settings := trace.Read(append([]string{asked}, strings.Split(c.set, "\n")...))
+		settings := trace.Read(append([]string{requested}, strings.Split(c.set, "\n")...))
 		found := settings.Findings()
 		if !assert.Len(t, found, 1, c.set) {
 			continue
@@ -110,8 +110,8 @@ func TestEveryMalformedVariableIsNamed(t *testing.T) {
 	}
 }
 
-// TestWellFormedVariablesAreNoFinding includes words in other cases, which the specification has
-// taken as the same, values with white space, and variables for other signals.
+// TestWellFormedVariablesAreNoFinding includes words in other cases, which are equivalent by the
+// specification, values with white space, and variables for other signals.
 func TestWellFormedVariablesAreNoFinding(t *testing.T) {
 	t.Parallel()
 	chain, key := pki.New(t, "client").Write(t, t.TempDir())
@@ -139,22 +139,22 @@ func TestWellFormedVariablesAreNoFinding(t *testing.T) {
 	}
 }
 
-// TestTracesThatAreTurnedOff shows that words for no traces are taken in any case, and that nothing
-// else is then looked at.
-func TestTracesThatAreTurnedOff(t *testing.T) {
+// TestTurnedOffTracesHaveNoFindings checks that the words that turn traces off work in any case,
+// and that other variables are then not checked.
+func TestTurnedOffTracesHaveNoFindings(t *testing.T) {
 	t.Parallel()
 	for _, set := range []string{"OTEL_TRACES_EXPORTER=NONE", "OTEL_TRACES_EXPORTER= None ",
 		"OTEL_SDK_DISABLED=True"} {
-		settings := trace.Read([]string{asked, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", set})
+		settings := trace.Read([]string{requested, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", set})
 		assert.Empty(t, settings.Findings(), set)
 		assert.False(t, settings.Usable(), set)
 	}
 	settings := trace.Read([]string{"OTEL_SERVICE_NAME=sessions", "OTEL_TRACES_SAMPLER=nonsense"})
-	assert.Empty(t, settings.Findings(), "no traces are asked for")
+	assert.Empty(t, settings.Findings(), "no traces are requested")
 	assert.False(t, settings.Usable())
 }
 
-// TestMisspeltNamesAreFound includes those without which no traces would be asked for.
+// TestMisspeltNamesAreFound misspells the variable that would request traces.
 func TestMisspeltNamesAreFound(t *testing.T) {
 	t.Parallel()
 	settings := trace.Read([]string{"OTEL_EXPORTER_OTLP_ENDPIONT=http://" + secret})

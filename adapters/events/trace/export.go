@@ -13,8 +13,8 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// newExporter returns the exporter that settings describe. There is one: a second, over gRPC, would
-// bring fourteen modules and megabytes of memory for what every collector takes over HTTP.
+// newExporter returns the exporter that settings describe. Only OTLP over HTTP is supported: gRPC
+// would add fourteen modules and megabytes of memory, and every collector accepts HTTP.
 func newExporter(ctx context.Context, settings *Settings,
 	client *http.Client) (sdk.SpanExporter, error) {
 	collector, err := newCollector(settings, client)
@@ -24,15 +24,17 @@ func newExporter(ctx context.Context, settings *Settings,
 	return otlptrace.New(ctx, collector)
 }
 
-// exporter reports the spans that are lost, when that begins, and when it ends.
+// exporter wraps an exporter and reports lost spans, the first export that fails, and the first
+// that succeeds again.
 type exporter struct {
 	sdk.SpanExporter
 	client *http.Client
 	events ports.Events // set before the first span begins
-	losing atomic.Bool
+	losing atomic.Bool  // the last export failed
 }
 
-// ExportSpans implements sdk.SpanExporter. It returns no error: lost spans are reported here.
+// ExportSpans implements sdk.SpanExporter. It always returns nil, because it reports lost spans
+// itself.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	ctx = context.WithoutCancel(ctx)
@@ -49,14 +51,14 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	return nil
 }
 
-// Shutdown implements sdk.SpanExporter. It closes the connections to the collector too.
+// Shutdown implements sdk.SpanExporter. It also closes the connections to the collector.
 func (e *exporter) Shutdown(ctx context.Context) error {
 	defer e.client.CloseIdleConnections()
 	return e.SpanExporter.Shutdown(ctx)
 }
 
-// causes says why spans were lost. The errors of the libraries hold addresses and what a collector
-// answered.
+// causes holds the error that is reported for each reason. The errors of the libraries are not
+// reported, because they contain addresses and answers of the collector.
 var causes = map[ports.SpanLoss]error{
 	ports.SpansUnreachable: errors.New("the collector cannot be reached"),
 	ports.SpansLate:        errors.New("the collector did not answer in time"),
@@ -64,7 +66,7 @@ var causes = map[ports.SpanLoss]error{
 	ports.SpansRefused:     errNotAccepted,
 }
 
-// reasonOf returns why an export failed.
+// reasonOf returns the reason for which spans count as lost after an export failed with err.
 func reasonOf(err error) ports.SpanLoss {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return ports.SpansUnreachable

@@ -10,11 +10,11 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// number is a variable that holds a number.
+// number describes a variable that holds a number.
 type number struct {
 	name string
-	// The bounds of what the SDK can do with it. It panics for a queue of a negative size, never
-	// rests with a delay of 0, and allocates the queue at the start.
+	// least and most are the bounds of the values that the SDK can use. It panics for a queue of a
+	// negative size, never rests with a delay of 0, and allocates the whole queue at the start.
 	least, most int
 }
 
@@ -36,47 +36,47 @@ var numbers = []number{
 
 // checkNumbers checks the variables that hold numbers.
 func (e *environment) checkNumbers() {
-	for _, of := range numbers {
-		text := e.values[of.name]
+	for _, n := range numbers {
+		text := e.values[n.name]
 		if text == "" {
 			continue
 		}
-		value, err := strconv.Atoi(text) // with its white space, like the SDK
+		value, err := strconv.Atoi(text) // untrimmed, like the SDK
 		switch {
 		case err != nil:
-			e.ignored(of.name, "is not a whole number, so that the default counts",
+			e.addFinding(n.name, "is not a whole number, so that the default counts",
 				"set a whole number, or remove it")
-		case value < of.least || value > of.most:
-			e.prevents(of.name, "is out of range", "set a number from "+
-				strconv.Itoa(of.least)+" to "+strconv.Itoa(of.most))
+		case value < n.least || value > n.most:
+			e.preventTraces(n.name, "is out of range", "set a number from "+
+				strconv.Itoa(n.least)+" to "+strconv.Itoa(n.most))
 		}
 	}
 }
 
-// remedyUnsupported is for variables of the standard that have no effect.
+// remedyUnsupported is the remedy for standard variables that have no effect.
 const remedyUnsupported = "remove it; operations.md says which variables are supported"
 
-// unsupported lists variables of the standard that would change how traces are exported, and that
-// nothing here reads.
+// unsupported lists standard variables that would change how traces are exported, but that neither
+// this package nor the SDK reads.
 var unsupported = []string{"OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"}
 
-// families lists the beginnings of the names of which every one should be known: a misspelt name
-// would otherwise be found when traces are missed. Other names belong to other signals, or to
+// families lists the prefixes of names that must be known names, so that a misspelt variable is
+// found before its traces are missed. Names with other prefixes belong to other signals, or to
 // agents that set them for all programs.
 var families = []string{"OTEL_TRACES_", "OTEL_BSP_", prefixOTLP}
 
-// otherSignals lists the beginnings of names of the exporters of other signals.
+// otherSignals lists the prefixes of names in families that belong to other signals.
 var otherSignals = []string{prefixOTLP + "METRICS_", prefixOTLP + "LOGS_", prefixOTLP + "PROFILES_"}
 
-// suffixes lists what follows prefixOTLP and prefixOTLPTrace.
+// suffixes lists the known suffixes of prefixOTLP and prefixOTLPTrace.
 var suffixes = []string{suffixEndpoint, suffixProtocol, suffixHeaders, suffixCompression,
 	suffixTimeout, suffixInsecure, suffixCertificate, suffixClientChain, suffixClientKey}
 
-// names lists the variables of the families that are known.
+// names lists the known names in families.
 var names = func() []string {
 	all := []string{varExporter, varSampler, varSamplerArg}
-	for _, of := range numbers {
-		all = append(all, of.name)
+	for _, n := range numbers {
+		all = append(all, n.name)
 	}
 	for _, suffix := range suffixes {
 		all = append(all, prefixOTLP+suffix, prefixOTLPTrace+suffix)
@@ -84,31 +84,32 @@ var names = func() []string {
 	return all
 }()
 
-// checkNames checks the variables for what there is none of here, and for names that nothing reads.
+// checkNames checks for variables that name unsupported features, and for names in families that
+// are not known.
 func (e *environment) checkNames() {
 	for _, name := range slices.Sorted(maps.Keys(e.values)) {
-		startsName := func(family string) bool { return strings.HasPrefix(name, family) }
+		isPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 		switch {
 		case name == varPropagators:
 			e.checkPropagators()
 		case slices.Contains(unsupported, name):
-			e.ignored(name, "is not supported, and has no effect", remedyUnsupported)
-		case slices.ContainsFunc(families, startsName) && !slices.Contains(names, name) &&
-			!slices.ContainsFunc(otherSignals, startsName):
-			e.unknown(name)
+			e.addFinding(name, "is not supported, and has no effect", remedyUnsupported)
+		case slices.ContainsFunc(families, isPrefix) && !slices.Contains(names, name) &&
+			!slices.ContainsFunc(otherSignals, isPrefix):
+			e.addUnknown(name)
 		}
 	}
 }
 
-// maxEdits is the number of edits within which a name is taken for a misspelt one, and maxName the
-// length up to which a name is shown.
 const (
+	// maxEdits is the edit distance up to which an unknown name counts as a misspelt known one.
 	maxEdits = 2
-	maxName  = 64
+	// maxName is the maximum length of a name that a finding shows.
+	maxName = 64
 )
 
-// unknown records a variable of a family that nothing reads.
-func (e *environment) unknown(name string) {
+// addUnknown records a variable whose name is not known.
+func (e *environment) addUnknown(name string) {
 	if !strict.Plain(name, maxName) {
 		name = Variables
 	}
@@ -118,5 +119,5 @@ func (e *environment) unknown(name string) {
 			remedy = "did you mean " + meant + "?"
 		}
 	}
-	e.ignored(name, "is not known, and has no effect", remedy)
+	e.addFinding(name, "is not known, and has no effect", remedy)
 }

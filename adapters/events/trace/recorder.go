@@ -10,7 +10,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Recorder implements ports.Events. It adds what happened to the span of the request.
+// Recorder implements ports.Events. It adds the outcome of a request to the span of the request.
 type Recorder struct{}
 
 // Record implements ports.Events.
@@ -19,7 +19,7 @@ func (Recorder) Record(ctx context.Context, event ports.Event) {
 	if !span.IsRecording() {
 		return
 	}
-	switch e := event.(type) { // the events of requests
+	switch e := event.(type) { // only some events belong to a request
 	case ports.SessionIssued:
 		span.SetAttributes(attribute.Bool("offload.session.renewed", e.Renewed))
 	case ports.IssuanceThrottled:
@@ -34,17 +34,18 @@ func (Recorder) Record(ctx context.Context, event ports.Event) {
 	}
 }
 
-// handler adds the trace to the lines of requests.
+// handler adds the id of the trace to the log lines of requests.
 type handler struct{ slog.Handler }
 
-// NewHandler returns a handler that passes lines on to next, those of a request with trace_id.
+// NewHandler returns a handler that passes log lines to next, and adds the attribute trace_id to
+// those of a request with a span.
 func NewHandler(next slog.Handler) slog.Handler { return handler{next} }
 
 // Handle implements slog.Handler.
 func (h handler) Handle(ctx context.Context, record slog.Record) error {
-	if of := trace.SpanContextFromContext(ctx); of.IsValid() {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		record = record.Clone()
-		record.AddAttrs(slog.String("trace_id", of.TraceID().String()))
+		record.AddAttrs(slog.String("trace_id", span.TraceID().String()))
 	}
 	return h.Handler.Handle(ctx, record)
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Begin begins the span of a request and returns a context that carries it. The request continues
-// the trace of its traceparent if that may be taken; otherwise it begins a trace. The caller
-// ensures that route is a pattern and that method is one of a fixed list.
+// Begin begins the span of a request and returns a context that carries it. The span continues the
+// trace of the request's traceparent if that is trusted; otherwise it begins a trace. route must be
+// a pattern and method one of a fixed list.
 func (t *Tracer) Begin(ctx context.Context, r *http.Request, route, method string) context.Context {
 	if parent, ok := t.parent(r); ok {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
@@ -28,7 +28,7 @@ func (t *Tracer) Begin(ctx context.Context, r *http.Request, route, method strin
 	return ctx
 }
 
-// End ends the span that Begin put into ctx.
+// End ends the span that Begin put into ctx. A status of 500 or above marks it as failed.
 func (t *Tracer) End(ctx context.Context, status int) {
 	span := trace.SpanFromContext(ctx)
 	span.SetAttributes(attribute.Int("http.response.status_code", status))
@@ -38,34 +38,37 @@ func (t *Tracer) End(ctx context.Context, status int) {
 	span.End()
 }
 
-// parent returns the span that a request names as its parent. Only trusted proxies may name one,
-// and many of those pass on what a client sends: so that no client has its every request recorded,
-// at most maxAsked parents a second may ask for that. The state of other vendors is left out.
+// parent returns the span that a request names as its parent, and false if there is none that may
+// be used. Only trusted proxies may name one. Many proxies forward the traceparent of the client,
+// so at most maxForced parents a second may demand that the request is recorded: otherwise a client
+// could have all of its requests recorded. The tracestate is left out.
 func (t *Tracer) parent(r *http.Request) (trace.SpanContext, bool) {
 	if r.Header.Get("Traceparent") == "" || !t.parts.Trusted(r) {
 		return trace.SpanContext{}, false
 	}
 	parent := trace.SpanContextFromContext(t.propagator.Extract(context.Background(),
 		propagation.HeaderCarrier(r.Header)))
-	if !parent.IsValid() || parent.IsSampled() && !t.asked.take() {
+	if !parent.IsValid() || parent.IsSampled() && !t.forced.take() {
 		return trace.SpanContext{}, false
 	}
 	return parent.WithTraceState(trace.TraceState{}), true
 }
 
-// maxAsked is how many requests a second are recorded because their traceparent asks for it. Beyond
-// it, a request begins a trace of its own, and the configured sampler decides.
-const maxAsked = 100
+// maxForced is how many requests a second are recorded because their traceparent has the sampled
+// flag. A further request begins a trace of its own, and the configured sampler decides.
+const maxForced = 100
 
-// allowance allows maxAsked requests in each second of the clock.
+// allowance allows maxForced requests in each second. A second begins with the first request after
+// the previous one.
 type allowance struct {
 	clock ports.Clock
 
 	mu    sync.Mutex
 	since throttle.Instant // when the second began
-	taken int
+	taken int              // requests allowed in the second
 }
 
+// take reports whether another request is allowed now, and counts it if so.
 func (a *allowance) take() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,7 +76,7 @@ func (a *allowance) take() bool {
 	if a.taken == 0 || time.Duration(now-a.since) >= time.Second {
 		a.since, a.taken = now, 0
 	}
-	if a.taken == maxAsked {
+	if a.taken == maxForced {
 		return false
 	}
 	a.taken++

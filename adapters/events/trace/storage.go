@@ -11,7 +11,7 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The values of the attribute that says how a decision came out.
+// The values of the attribute offload.limiter.outcome.
 const (
 	outcomeGranted   = "granted"
 	outcomeRefused   = "refused"
@@ -19,21 +19,22 @@ const (
 	outcomeFailed    = "failed"
 )
 
-// traced wraps a storage: each decision for a request that is recorded has a span.
+// traced wraps a storage. Each decision for a request whose span is recorded gets a span.
 type traced struct {
 	ports.LimiterStorage
 	tracer trace.Tracer
-	name   string
+	name   string // of the spans
 	start  []trace.SpanStartOption
 }
 
-// Limiter returns storage with a span for each decision, whatever makes it.
+// Limiter returns storage with a span for each decision, whether storage or an outage policy makes
+// it.
 func (t *Tracer) Limiter(kind ports.StorageKind, storage ports.LimiterStorage) ports.LimiterStorage {
 	return &traced{storage, t.tracer, "limiter decision", []trace.SpanStartOption{
 		trace.WithAttributes(attribute.String("offload.limiter.storage", kind.String()))}}
 }
 
-// Shared returns a shared storage with a span for each call of its server.
+// Shared returns a shared storage with a span for each call to its server.
 func (t *Tracer) Shared(kind ports.StorageKind, storage ports.LimiterStorage) ports.LimiterStorage {
 	return &traced{storage, t.tracer, kind.String() + " call", []trace.SpanStartOption{
 		trace.WithSpanKind(trace.SpanKindClient),

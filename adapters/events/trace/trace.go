@@ -1,11 +1,11 @@
-// Package trace follows requests in OpenTelemetry traces, which it exports over OTLP.
+// Package trace records requests in OpenTelemetry traces, which it exports over OTLP.
 //
-// It is for services whose environment asks for traces in the standard variables (OTEL_…), which
-// Read checks; the OpenTelemetry SDK reads some itself. Without them nothing of this package is on
-// the path of a request. Spans and their attributes come from fixed lists and route patterns: no
-// address, no install id, no token, no header. Exporting has a goroutine and a bounded queue of its
-// own; what the collector does not take is lost, and no request waits for it. The package imports
-// domain, ports, securefile, OpenTelemetry and backoff.
+// It is used if the environment requests traces with the standard variables (OTEL_…). Read checks
+// them; the OpenTelemetry SDK reads some of them itself. Without traces, no code of this package
+// runs during a request. Spans and their attributes come from fixed lists and route patterns: they
+// contain no address, no install id, no token and no header. Spans are exported by a goroutine with
+// a bounded queue; spans that the collector does not accept are lost, and no request waits for it.
+// The package imports domain, ports, securefile, OpenTelemetry and backoff.
 package trace
 
 import (
@@ -31,27 +31,28 @@ const scope = "github.com/offload/sessiond"
 type Parts struct {
 	// Version is that of the build.
 	Version string
-	// Trusted reports whether a request comes from a proxy whose traceparent is taken.
+	// Trusted reports whether a request comes from a proxy whose traceparent is used.
 	Trusted func(r *http.Request) bool
 	Clock   ports.Clock
 }
 
-// Tracer makes spans. It is safe for concurrent use.
+// Tracer creates the spans of requests and decisions. It is safe for concurrent use.
 type Tracer struct {
 	parts      Parts
 	provider   *sdk.TracerProvider
 	exporter   *exporter
 	tracer     trace.Tracer
 	propagator propagation.TraceContext
-	asked      allowance
+	forced     allowance // of requests recorded because of their traceparent
 }
 
-// errSDK is why there are no traces although the settings are usable.
+// errSDK is the error of Start if the SDK cannot use the environment although the settings are
+// usable. It continues a sentence that begins with Variables.
 var errSDK = errors.New("do not describe traces that can be exported")
 
-// Start returns a tracer that exports as usable settings and the environment say. If it fails, the
-// error does not hold values of variables, which may be secret. Call Report before the tracer is
-// used, and Stop at the end.
+// Start returns a tracer that exports as settings and the environment of the process configure.
+// settings must be usable. An error contains no values of variables, which may be secret. Call
+// Report before the tracer is used, and Stop at the end.
 func Start(ctx context.Context, settings *Settings, parts Parts) (tracer *Tracer, err error) {
 	// The SDK panics for some values, and Read may not know all of them.
 	defer func() {
@@ -59,8 +60,8 @@ func Start(ctx context.Context, settings *Settings, parts Parts) (tracer *Tracer
 			tracer, err = nil, errSDK
 		}
 	}()
-	// What OpenTelemetry complains about may quote a header with a credential, and would not be a
-	// line of the log. Read has reported it, and the exporter below reports lost spans.
+	// The messages of OpenTelemetry may quote a header with a credential, and would not be lines of
+	// the log. Read has reported the variables, and the exporter below reports lost spans.
 	otel.SetLogger(logr.Discard())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	client := settings.client()
@@ -78,13 +79,14 @@ func Start(ctx context.Context, settings *Settings, parts Parts) (tracer *Tracer
 	exporter := &exporter{SpanExporter: inner, client: client}
 	provider := sdk.NewTracerProvider(sdk.WithResource(described), sdk.WithBatcher(exporter))
 	return &Tracer{parts: parts, provider: provider, exporter: exporter,
-		tracer: provider.Tracer(scope), asked: allowance{clock: parts.Clock}}, nil
+		tracer: provider.Tracer(scope), forced: allowance{clock: parts.Clock}}, nil
 }
 
-// Report makes t report to events the spans that are lost.
+// Report makes t record in events the spans that are lost, and when exports begin to fail and to
+// succeed again.
 func (t *Tracer) Report(events ports.Events) { t.exporter.events = events }
 
-// Stop exports the spans that were not exported yet, until ctx ends.
+// Stop exports the spans that are not exported yet. It gives up when ctx ends.
 func (t *Tracer) Stop(ctx context.Context) {
 	_ = t.provider.Shutdown(ctx) // the exporter has reported the spans that are lost
 }
