@@ -149,7 +149,8 @@ func (e *environment) checkOTLP() {
 	if variable, word := e.otlp(suffixCompression); word != "" {
 		e.gzip = strings.EqualFold(word, compressionGzip)
 		if !e.gzip && !strings.EqualFold(word, compressionNone) {
-			e.addFinding(variable, "names a compression that is not supported, so that there is none",
+			e.addFinding(variable,
+				"names a compression that is not supported, so that there is none",
 				"set it to gzip or none")
 		}
 	}
@@ -275,7 +276,8 @@ func (e *environment) checkPropagators() {
 			taken = true
 		case "baggage": // ignored, but in the default of the specification
 		default:
-			e.addFinding(varPropagators, "names a format that is not supported: traceparent is taken",
+			e.addFinding(varPropagators,
+				"names a format that is not supported: traceparent is taken",
 				"set it to tracecontext, or remove it")
 			return
 		}
