@@ -1,4 +1,4 @@
-// Package capacity reads what the machine allows this process. It imports the standard library.
+// Package capacity reads the resource limits of this process. It imports the standard library.
 package capacity
 
 import (
@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// Capacity is what the machine allows this process. 0 means that there is no limit, or that it is
-// not known.
+// Capacity holds the resource limits of this process. 0 means that there is no limit, or that the
+// limit is not known.
 type Capacity struct {
-	// Descriptors is how many files and connections may be open at once.
+	// Descriptors is how many files and connections may be open at once (RLIMIT_NOFILE).
 	Descriptors int64
-	// Memory is how many bytes of memory may be used: the lowest limit of the process's control
-	// groups and GOMEMLIMIT.
+	// Memory is how many bytes of memory may be used: the lowest of GOMEMLIMIT and the limits of
+	// the process's control groups.
 	Memory int64
 }
 
@@ -35,13 +35,14 @@ func Read() Capacity {
 	return c
 }
 
-// unlimitedMemory is the number from which on a limit of cgroup v1 means none: it is written as the
-// largest number of whole pages.
+// unlimitedMemory is the lowest number that means no limit in cgroup v1, which writes the largest
+// multiple of the page size. It is that multiple for pages of 64 KiB.
 const unlimitedMemory = math.MaxInt64 >> 16 << 16
 
-// groupMemory returns the lowest memory limit of the control groups that this process is in (v2
-// and v1), or 0 for none. A limit of any group above applies as well. In a container the path may
-// be that of the host, and is then not found below the mount; the mount's root is its own group.
+// groupMemory returns the lowest memory limit in bytes of the control groups that this process is
+// in (v2 and v1), or 0 if there is none. The limits of all groups above apply too. In a container,
+// the path may be that of the host, which does not exist below the mount; the root of the mount is
+// then the group of the container. read is os.ReadFile, except in tests.
 func groupMemory(read func(name string) ([]byte, error)) (lowest int64) {
 	groups, err := read("/proc/self/cgroup")
 	if err != nil {
@@ -71,16 +72,17 @@ func groupMemory(read func(name string) ([]byte, error)) (lowest int64) {
 	return lowest
 }
 
-// parseMemory returns a limit as a control group writes it, or 0 for none.
+// parseMemory returns the limit that a file of a control group contains, or 0 for "max", for a
+// number that means no limit, and for any other text.
 func parseMemory(content []byte) int64 {
 	limit, err := strconv.ParseInt(strings.TrimSpace(string(content)), 10, 64)
-	if err != nil || limit >= unlimitedMemory { // "max"
+	if err != nil || limit >= unlimitedMemory {
 		return 0
 	}
 	return limit
 }
 
-// lower returns the lower of two limits, of which 0 is none.
+// lower returns the lower of two limits, 0 being no limit.
 func lower(one, other int64) int64 {
 	switch {
 	case one == 0:

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestGroupMemory(t *testing.T) {
+func TestGroupMemoryIsTheLowestLimit(t *testing.T) {
 	const mib = 1 << 20
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -61,7 +61,7 @@ func TestReadHeedsGOMEMLIMIT(t *testing.T) {
 	assert.NotEqualValues(t, 64<<20, Read().Memory)
 }
 
-// TestReadCountsDescriptors runs this test again in a process with a limit of its own.
+// TestReadCountsDescriptors runs itself again in a process with another limit.
 func TestReadCountsDescriptors(t *testing.T) {
 	if os.Getenv("CAPACITY_OF_CHILD") != "" {
 		assert.EqualValues(t, 137, Read().Descriptors)

@@ -1,4 +1,5 @@
-// Package entropy provides the machine's random numbers. It imports the standard library only.
+// Package entropy provides random numbers and random key material. It imports the standard library
+// only.
 package entropy
 
 import (
@@ -6,11 +7,11 @@ import (
 	"math/rand/v2"
 )
 
-// Source implements ports.Entropy with the runtime's generator, which seeds itself, and
-// ports.KeyMaterial with the system's.
+// Source implements ports.Entropy with the generator of math/rand/v2, which seeds itself, and
+// ports.KeyMaterial with crypto/rand.
 type Source struct{}
 
-// Fraction returns a number drawn uniformly from [0, 1).
+// Fraction returns a number drawn uniformly from [0, 1). It is not for secrets.
 func (Source) Fraction() float64 { return rand.Float64() }
 
 // Generate returns n cryptographically random bytes.

@@ -1,10 +1,12 @@
-// Package follow keeps what was read from files up to date while the files change.
+// Package follow reloads values from files when the files change.
 //
-// A Follower watches the files through every link and folder on the way, and besides looks at them
-// every two seconds, because bind mounts of single files, hard links, FUSE and network file systems
-// give no events. Content counts once it has been quiet, and takes force only if it is good and
-// new. All reloads are reported in the same events of ports. The package imports ports, securefile,
-// fsnotify and the standard library.
+// A Follower looks at its files, that is, it reads and checks them, whenever the file system
+// reports a change of a file or of a link or folder on the way to it. It also looks every two
+// seconds, because bind mounts of single files, hard links, FUSE and network file systems report no
+// changes. Content is accepted after it has not changed for a quiet period, and takes force only if
+// it is valid and differs from the content in force. Reloads of all kinds of files are reported in
+// the same events of ports. The package imports ports, securefile, fsnotify and the standard
+// library.
 package follow
 
 import (
@@ -17,51 +19,52 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// When the files are looked at.
+// The times of looks.
 const (
-	// Interval is how long after a look the next one begins if nothing else causes it.
+	// Interval is how long after a look the next one begins if nothing else causes one.
 	Interval = 2 * time.Second
-	// quietPeriod is how long there must be no change before content counts: writers make several
-	// changes at a time.
+	// quietPeriod is how long there must be no change before content is accepted: writers make
+	// several changes in a row.
 	quietPeriod = 100 * time.Millisecond
 	// maxQuietWait is the longest wait for a quiet period.
 	maxQuietWait = time.Second
-	// lookTimeout is when a look has failed, in whole seconds.
+	// lookTimeout is how long a look may take before it has failed, in whole seconds.
 	lookTimeout = 5 * time.Second
-	// requestInterval is how long after a requested look the next requested one begins.
+	// requestInterval is the shortest time between two looks caused by Request.
 	requestInterval = time.Second
 )
 
-// Target is what a Follower keeps up to date: a value of type T. All functions but NewWatcher and
-// Look are called by one goroutine.
+// Target describes a value of type T and the files that a Follower reloads it from. One goroutine
+// calls all functions except NewWatcher and Look.
 type Target[T any] struct {
 	// Paths are the files.
 	Paths []string
-	// Look reads the files and returns what they hold, or the current value itself, or why it must
-	// not take force. It has no other effect: it runs in a goroutine that is abandoned if it takes
-	// too long, and then its result is discarded. Errors with equal texts are the same error.
+	// Look reads the files and returns their value, which may be the current value itself, or an
+	// error if the content must not take force. It must have no other effect: it runs in a
+	// goroutine of its own, and its result is discarded if it takes too long. Errors with equal
+	// texts count as the same error.
 	Look func() (T, error)
 	// Current returns the value in force.
 	Current func() T
-	// Same reports whether two values are of the same content.
+	// Same reports whether two values have the same content.
 	Same func(a, b T) bool
-	// Replace puts a value in force, another one or the present one after a failure, and returns
-	// the content that ports.Reloaded reports.
+	// Replace puts a value in force and returns the content that ports.Reloaded reports. After a
+	// failure, the value may have the same content as the current one.
 	Replace func(value T) ports.Content
-	// Events receives ports.ReloadFailed and ports.WatchFailed of Material.
+	// Events receives ports.Reloaded, ports.ReloadFailed and ports.WatchFailed of Material.
 	Events   ports.Events
 	Material ports.Material
-	// Tolerance is how long an error of Look must last before it counts. Several files, which are
-	// replaced one after the other, do not match for a moment.
+	// Tolerance is how long an error of Look must last before it is reported: files that are
+	// replaced one after the other do not match for a moment.
 	Tolerance time.Duration
 	// NewWatcher returns a watcher. Nil selects the notifications of the operating system, which
-	// tests whose clock is moved cannot use.
+	// do not work with the fake clock of synctest.
 	NewWatcher func() Watcher
 }
 
-// Follower follows the files of a target between Start and Stop. Good content is in force two
-// seconds after the file system shows it, and two seconds later where there are no events; anything
-// else changes nothing.
+// Follower follows the files of a target between Start and Stop. Valid content is in force at most
+// two seconds after the file system shows it, or four seconds if the file system reports no
+// changes. Invalid content changes nothing.
 type Follower[T any] struct {
 	Target[T]
 	requests chan struct{}
@@ -73,7 +76,7 @@ type Follower[T any] struct {
 	running sync.WaitGroup
 }
 
-// New returns a follower of a target. Until Start, nothing happens.
+// New returns a follower of target, which does nothing before Start.
 func New[T any](target Target[T]) *Follower[T] {
 	if target.NewWatcher == nil {
 		target.NewWatcher = newNotifier
@@ -82,11 +85,12 @@ func New[T any](target Target[T]) *Follower[T] {
 		interval: Interval}
 }
 
-// Failing reports whether the last content that counted was bad. It is safe for concurrent use.
+// Failing reports whether the last result of a look that was acted on was an error. It is safe for
+// concurrent use.
 func (f *Follower[T]) Failing() bool { return f.failing.Load() }
 
-// Request asks for a look at once, or a second after the last one that was requested. It returns
-// immediately and is safe for concurrent use.
+// Request causes a look at once, but not earlier than a second after the last requested one. It
+// does not wait for the look. It is safe for concurrent use.
 func (f *Follower[T]) Request() {
 	select {
 	case f.requests <- struct{}{}:
@@ -94,14 +98,14 @@ func (f *Follower[T]) Request() {
 	}
 }
 
-// Start follows the files until Stop. The end of ctx does not stop it.
+// Start begins to follow the files, until Stop. The end of ctx does not stop it.
 func (f *Follower[T]) Start(ctx context.Context) {
 	ctx, f.stop = context.WithCancel(context.WithoutCancel(ctx))
 	f.running.Go(func() { f.run(ctx) })
 }
 
-// Stop ends the following; the value in force stays. It does not wait for a look that is in
-// progress, but for a report that is.
+// Stop stops following the files; the value in force stays. It waits for an event that is being
+// recorded, but not for a look in progress, whose result is discarded.
 func (f *Follower[T]) Stop() {
 	if f.stop != nil {
 		f.stop()
@@ -109,12 +113,13 @@ func (f *Follower[T]) Stop() {
 	f.running.Wait()
 }
 
+// run looks at the files and acts on the results until ctx ends.
 func (f *Follower[T]) run(ctx context.Context) {
 	watcher := f.NewWatcher()
 	looker := newLooker(&f.Target, watcher)
 	defer looker.stop()
 	state := state[T]{Follower: f}
-	requestable := time.Now()
+	requestable := time.Now() // when the next request may cause a look
 	for quiet := false; ; {
 		seen, ok := f.look(ctx, looker, &state)
 		if !ok {
@@ -133,8 +138,9 @@ func (f *Follower[T]) run(ctx context.Context) {
 	}
 }
 
-// look returns what a look finds, and false if ctx ended. A look that takes too long has failed:
-// its result is discarded whenever it arrives, and another look begins then, not before.
+// look returns the result of a look, or false if ctx ends before. A look that takes longer than
+// lookTimeout is reported as failed, and its result is discarded. Only when that result arrives
+// does another look begin.
 func (f *Follower[T]) look(ctx context.Context, looker *looker[T], state *state[T]) (seen[T],
 	bool) {
 	for {
@@ -160,18 +166,19 @@ func (f *Follower[T]) look(ctx context.Context, looker *looker[T], state *state[
 	}
 }
 
-// cause is why a wait ended.
+// cause is the reason why a wait ended.
 type cause uint8
 
 const (
-	stopped cause = iota
-	due
-	changed
-	requested
+	stopped   cause = iota // the context ended
+	due                    // the pause is over
+	changed                // the watcher reported changes
+	requested              // Request was called
 )
 
-// wait returns when the files must be looked at again, and why: when the pause is over, when a look
-// is requested, or a quiet period after a change. It also reports whether it saw a quiet period.
+// wait waits until the next look must begin, and returns why: the pause is over, a look was
+// requested, or a quiet period has followed a change. quiet is true after changes: no other change
+// was reported for a quiet period, or the wait for one has taken maxQuietWait.
 func (f *Follower[T]) wait(ctx context.Context, changes <-chan struct{}, pause time.Duration,
 	requestable time.Time) (why cause, quiet bool) {
 	next := time.NewTimer(pause)
@@ -196,19 +203,19 @@ func (f *Follower[T]) wait(ctx context.Context, changes <-chan struct{}, pause t
 			first = false
 		}
 	}
-	calm := time.NewTimer(quietPeriod)
-	defer calm.Stop()
+	quietTimer := time.NewTimer(quietPeriod)
+	defer quietTimer.Stop()
 	next.Reset(maxQuietWait)
 	for {
 		select {
 		case <-ctx.Done():
 			return stopped, false
 		case <-next.C:
-			return changed, true // it never gets quiet
-		case <-calm.C:
+			return changed, true // content that never stops changing is accepted too
+		case <-quietTimer.C:
 			return changed, true
 		case <-changes:
-			calm.Reset(quietPeriod)
+			quietTimer.Reset(quietPeriod)
 		}
 	}
 }

@@ -66,8 +66,8 @@ func TestTakesForceDespiteConstantChanges(t *testing.T) {
 	})
 }
 
-// TestTakesForceWithoutEvents changes files in ways of which the system does not notify those who
-// watch the path: through another hard link, and as network and FUSE file systems do.
+// TestTakesForceWithoutEvents changes files in ways that the system does not report to a watch of
+// the path: through another hard link, and as network and FUSE file systems do.
 func TestTakesForceWithoutEvents(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, path string){
 		"in place": func(t *testing.T, path string) { write(t, path, "second", 0o600) },
@@ -91,8 +91,8 @@ func TestTakesForceWithoutEvents(t *testing.T) {
 	}
 }
 
-// TestHardLinkIsFoundByLooking changes a file through another hard link, of which the system's
-// notifications do not tell.
+// TestHardLinkIsFoundByLooking changes a file through another hard link, which the notifications of
+// the system do not report.
 func TestHardLinkIsFoundByLooking(t *testing.T) {
 	path, other := filepath.Join(sharedDir(t), "file"), filepath.Join(sharedDir(t), "other")
 	write(t, path, "first", 0o600)
@@ -104,7 +104,7 @@ func TestHardLinkIsFoundByLooking(t *testing.T) {
 	p.await(t, "second")
 }
 
-// TestIgnoresContentThatIsBeingWritten has a look find a file that is half written.
+// TestIgnoresContentThatIsBeingWritten looks at a file that is half written.
 func TestIgnoresContentThatIsBeingWritten(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *probe, path string) {
 		write(t, path, "bad half", 0o600)
@@ -119,7 +119,7 @@ func TestIgnoresContentThatIsBeingWritten(t *testing.T) {
 	})
 }
 
-func TestTakesWhatNeverSettles(t *testing.T) {
+func TestAcceptsContentThatNeverStopsChanging(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *probe, path string) {
 		for i := 0; time.Duration(i)*quietPeriod <= Interval+maxQuietWait; i++ {
 			write(t, path, fmt.Sprint("text ", i), 0o600)
@@ -153,8 +153,8 @@ func TestReportsEachFaultOnceAndRecovers(t *testing.T) {
 	})
 }
 
-// TestToleratesMomentaryFaults checks that a fault counts only once it has lasted, however many
-// events come meanwhile.
+// TestToleratesMomentaryFaults checks that a fault is reported only after it has lasted, however
+// many changes are reported meanwhile.
 func TestToleratesMomentaryFaults(t *testing.T) {
 	path := filepath.Join(sharedDir(t), "file")
 	write(t, path, "first", 0o600)
@@ -180,9 +180,9 @@ func TestToleratesMomentaryFaults(t *testing.T) {
 	})
 }
 
-// TestLookThatHangs has a look take longer than it may, as on a network file system whose server
-// has gone.
-func TestLookThatHangs(t *testing.T) {
+// TestReportsLookThatHangs lets a look take longer than lookTimeout, as on a network file system
+// whose server is down.
+func TestReportsLookThatHangs(t *testing.T) {
 	path := filepath.Join(sharedDir(t), "file")
 	write(t, path, "first", 0o600)
 	synctest.Test(t, func(t *testing.T) {

@@ -18,10 +18,10 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// deadline is how long a test waits for something that must happen, and pollEvery how often it
-// looks.
 const (
-	deadline  = time.Minute
+	// deadline is how long a test waits for an outcome.
+	deadline = time.Minute
+	// pollEvery is how often it checks for the outcome.
 	pollEvery = 5 * time.Millisecond
 )
 

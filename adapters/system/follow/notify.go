@@ -14,13 +14,13 @@ import (
 // Watcher reports changes on the paths to files: to a file, to a folder above it, or to a symbolic
 // link on the way.
 type Watcher interface {
-	// Watch watches the paths as they resolve now, instead of those before. It fails if not all of
-	// them can be watched; the rest is watched all the same. There is one caller at a time.
+	// Watch watches paths as they resolve now, in place of the paths of the previous call. If some
+	// cannot be watched, it fails and watches the others. It is never called concurrently.
 	Watch(paths ...string) error
-	// Changes returns a channel that receives when something on the watched paths changed, or may
-	// have. Several changes may be reported as one. The channel is always the same.
+	// Changes returns a channel that receives after something on the watched paths has changed, or
+	// may have changed. Several changes may be reported as one. It always returns the same channel.
 	Changes() <-chan struct{}
-	// Close ends the watch. It is called once, after Watch has returned.
+	// Close ends the watch. It is called once, after the last call of Watch has returned.
 	Close()
 }
 
@@ -32,9 +32,10 @@ type notifier struct {
 	pumpDone  chan struct{}     // closed when pump returns
 
 	mu      sync.Mutex
-	entries map[string]bool // the directory entries on the path
+	entries map[string]bool // the paths of the directory entries on the watched paths
 }
 
+// newNotifier returns a notifier that watches nothing yet.
 func newNotifier() Watcher {
 	return &notifier{signal: make(chan struct{}, 1), entries: map[string]bool{}}
 }
@@ -56,8 +57,8 @@ func (n *notifier) Watch(paths ...string) error {
 	dirs, entries := map[string]bool{}, map[string]bool{}
 	for _, path := range paths {
 		// A directory is watched before any of its entries is read, so that no change is missed in
-		// between. The watch ends where the path ends: whatever appears there later is a change in
-		// the last directory.
+		// between. If the path ends early, the last directory is watched: the missing entry will
+		// appear in it.
 		_, _ = securefile.Resolve(path, func(dir, entry string) {
 			entries[entry] = true
 			n.addEntry(entry)
@@ -80,27 +81,30 @@ func (n *notifier) Watch(paths ...string) error {
 	return failed
 }
 
+// addEntry adds an entry to those whose changes are reported.
 func (n *notifier) addEntry(entry string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.entries[entry] = true
 }
 
+// setEntries replaces the entries whose changes are reported.
 func (n *notifier) setEntries(entries map[string]bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.entries = entries
 }
 
+// hasEntry reports whether changes of an entry are reported.
 func (n *notifier) hasEntry(entry string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.entries[entry]
 }
 
-// pump reads the events of fsnotify. It has its own goroutine because fsnotify may hold its lock
-// while it waits for a reader of an error: the caller of watch, which needs that lock, must not be
-// that reader.
+// pump reads the events of fsnotify until it is closed. It has its own goroutine because fsnotify
+// may hold its lock while it waits for a reader of an error: the caller of Watch, which needs that
+// lock, must not be that reader.
 func (n *notifier) pump() {
 	defer close(n.pumpDone)
 	for {

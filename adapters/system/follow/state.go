@@ -9,20 +9,22 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// state decides what becomes of what looks found. Only the goroutine of run uses it.
+// state acts on the results of looks. Only the goroutine of run uses it.
 type state[T any] struct {
 	*Follower[T]
-	// last is what the last look found, if it is neither in force nor reported. since is when it
-	// was first found, and unsettled when looks began to find such content.
+	// last is the result of the last look, if it is neither in force nor reported. since is when
+	// that result was first seen, and unsettled when the first of an unbroken series of such
+	// results was seen.
 	last             *seen[T]
 	since, unsettled time.Time
-	// What was reported last and is still the case.
+	// reportedFault and reportedUnwatched are the texts of the errors that were reported and still
+	// last; empty for none.
 	reportedFault, reportedUnwatched string
 }
 
-// take puts good and new content in force, reports bad content, and returns how long to wait for
-// the next look. Content counts after a quiet period: quiet says that the watcher saw one,
-// otherwise looks must have found the same throughout.
+// take puts valid and new content in force, or reports an error, and returns how long to wait for
+// the next look. A result is acted on after a quiet period: either quiet is true, or all looks
+// during the period had the same result.
 func (s *state[T]) take(ctx context.Context, found seen[T], quiet bool) time.Duration {
 	s.takeUnwatched(ctx, found.unwatched)
 	if s.settled(found) {
@@ -58,8 +60,8 @@ func (s *state[T]) take(ctx context.Context, found seen[T], quiet bool) time.Dur
 	return s.interval
 }
 
-// settled reports whether nothing is to be done about what a look found: it is in force, or it is a
-// fault that was reported.
+// settled reports whether a result needs no action: its value is in force, or its error was
+// reported.
 func (s *state[T]) settled(found seen[T]) bool {
 	if found.err != nil {
 		return found.err.Error() == s.reportedFault
@@ -67,7 +69,7 @@ func (s *state[T]) settled(found seen[T]) bool {
 	return s.reportedFault == "" && s.Same(found.value, s.Current())
 }
 
-// same reports whether two looks found the same.
+// same reports whether two looks had the same result.
 func (s *state[T]) same(a, b seen[T]) bool {
 	if a.err != nil || b.err != nil {
 		return a.err != nil && b.err != nil && a.err.Error() == b.err.Error()
@@ -75,7 +77,7 @@ func (s *state[T]) same(a, b seen[T]) bool {
 	return s.Same(a.value, b.value)
 }
 
-// fail reports an error unless it was reported already.
+// fail records that the follower is failing, and reports err unless it was reported already.
 func (s *state[T]) fail(ctx context.Context, err error) {
 	s.failing.Store(true)
 	if text := err.Error(); text != s.reportedFault {

@@ -11,7 +11,7 @@ import (
 
 const mebibyte = 1 << 20
 
-func TestPercentage(t *testing.T) {
+func TestPercentageAllowsSpareMemoryWithinBounds(t *testing.T) {
 	for used, want := range map[uint64]int{
 		0: 400, 4 * mebibyte: 400, 8 * mebibyte: 400, 16 * mebibyte: 200, 32 * mebibyte: 100,
 		64 * mebibyte: 50, 100 * mebibyte: 32,
@@ -36,7 +36,7 @@ func TestRegulatorLeavesOutSmallChanges(t *testing.T) {
 	assert.Equal(t, []int{100, 50, 25, 400}, set)
 }
 
-func TestAfterEachCollection(t *testing.T) {
+func TestActsAfterEachCollection(t *testing.T) {
 	called := make(chan struct{}, 100)
 	afterEachCollection(func() { called <- struct{}{} })
 	for range 3 {
@@ -52,7 +52,7 @@ func TestAfterEachCollection(t *testing.T) {
 	}
 }
 
-func TestBound(t *testing.T) {
+func TestBoundsGarbageUnlessGOGCIsSet(t *testing.T) {
 	before := debug.SetGCPercent(70)
 	defer debug.SetGCPercent(before)
 
@@ -63,7 +63,7 @@ func TestBound(t *testing.T) {
 	used := make([]byte, 100*mebibyte)
 	assert.Eventually(t, func() bool {
 		runtime.GC()
-		percent := debug.SetGCPercent(usual) // only reading it is not possible
+		percent := debug.SetGCPercent(usual) // it cannot be read without being set
 		debug.SetGCPercent(percent)
 		return percent >= least && percent < usual/2
 	}, time.Minute, 10*time.Millisecond, "the garbage of a large heap is not bounded")

@@ -9,21 +9,22 @@ import (
 	"io"
 )
 
-// MaxLength is the maximum length of a line in bytes.
+// MaxLength is the maximum length of a line in bytes, with its line break.
 const MaxLength = 64 << 10
 
-// Reader reads lines. Lines that are too long are passed over.
+// Reader reads lines. It skips lines that are longer than MaxLength.
 type Reader struct {
 	from    *bufio.Reader
 	tooLong func()
 }
 
-// NewReader returns a reader of from. It calls tooLong for each line that it passes over.
+// NewReader returns a reader of from. It calls tooLong for each line that it skips.
 func NewReader(from io.Reader, tooLong func()) *Reader {
 	return &Reader{from: bufio.NewReaderSize(from, MaxLength), tooLong: tooLong}
 }
 
-// Start returns the next bytes, at most n, without reading them.
+// Start returns the next n bytes without consuming them, or fewer at the end of the text. n is at
+// most MaxLength.
 func (r *Reader) Start(n int) ([]byte, error) {
 	start, err := r.from.Peek(n)
 	if errors.Is(err, io.EOF) {
@@ -32,8 +33,8 @@ func (r *Reader) Start(n int) ([]byte, error) {
 	return start, err
 }
 
-// Next returns the next line that is not empty, without its line break. It returns false at the
-// end. The line is valid until the next call.
+// Next returns the next line that is not empty, without its line break, or false at the end. The
+// line is valid until the next call. It fails with the errors of the underlying reader.
 func (r *Reader) Next() (line []byte, more bool, err error) {
 	for {
 		line, err := r.from.ReadSlice('\n')
@@ -57,7 +58,7 @@ func (r *Reader) Next() (line []byte, more bool, err error) {
 	}
 }
 
-// skip passes over the rest of a line that is too long.
+// skip reads to the end of a line that is too long.
 func (r *Reader) skip() error {
 	r.tooLong()
 	for {

@@ -13,7 +13,7 @@ import (
 	"github.com/offload/sessiond/adapters/system/lines"
 )
 
-// all reads every line, and counts those that are too long.
+// all returns the lines of from and the number of those that are too long.
 func all(t *testing.T, from io.Reader) (found []string, tooLong int, err error) {
 	t.Helper()
 	reader := lines.NewReader(from, func() { tooLong++ })
@@ -26,7 +26,7 @@ func all(t *testing.T, from io.Reader) (found []string, tooLong int, err error) 
 	}
 }
 
-func TestLines(t *testing.T) {
+func TestNextSkipsEmptyAndLongLines(t *testing.T) {
 	long := strings.Repeat("x", 70_000)
 	for text, want := range map[string][]string{
 		"":                                 nil,
@@ -48,7 +48,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestReadErrors(t *testing.T) {
+func TestNextReturnsReadErrors(t *testing.T) {
 	broken := errors.New("broken")
 	for _, before := range []string{"a\nb", strings.Repeat("x", 70_000)} {
 		_, _, err := all(t, io.MultiReader(strings.NewReader(before), iotest.ErrReader(broken)))
@@ -56,7 +56,7 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-func TestStart(t *testing.T) {
+func TestStartConsumesNothing(t *testing.T) {
 	reader := lines.NewReader(strings.NewReader("abc\n"), func() {})
 	for n, want := range map[int]string{2: "ab", 100: "abc\n"} {
 		start, err := reader.Start(n)

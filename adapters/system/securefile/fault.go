@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Reason is why a file cannot be used: one stable word. Packages that check the content of a file
-// define further reasons for their own faults.
+// Reason identifies why a file cannot be used, in one stable word. Packages that check the content
+// of a file define further reasons for their own faults.
 type Reason string
 
 // The reasons of this package.
@@ -36,19 +36,19 @@ const (
 	ExposedFolder Reason = "exposed_folder"
 	// ForeignFile means that the file belongs to neither root nor this process's user.
 	ForeignFile Reason = "foreign_file"
-	// ForeignFolder means that its folder does.
+	// ForeignFolder means that the folder of the file belongs to neither.
 	ForeignFolder Reason = "foreign_folder"
 )
 
-// Fault is one reason why a file cannot be used. It implements error. No text of it contains the
-// content or the name of the file.
+// Fault describes one reason why a file cannot be used. It implements error. None of its texts
+// contains the content or the name of the file.
 type Fault struct {
 	Reason Reason
-	// Problem says what is wrong, in words that follow the file's name.
+	// Problem describes what is wrong. It continues a sentence that begins with the file's name.
 	Problem string
-	// Remedy says what to do about it.
+	// Remedy describes what the operator can do.
 	Remedy string
-	// Cause is the system's error, without a path; nil if the problem says everything.
+	// Cause is the underlying error, without a path; nil if Problem is complete without one.
 	Cause error
 }
 
@@ -63,13 +63,14 @@ func (f *Fault) Error() string {
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Cause }
 
-// fresh returns a copy of a fault, which its caller may change.
-func (f Fault) fresh() *Fault { return &f }
+// copy returns a copy of a fault, which the caller may change.
+func (f Fault) copy() *Fault { return &f }
 
-// remedyMount is for mounts of single files, which do not follow a file that is replaced.
+// remedyMount is the remedy for mounts of single files, which still show the old file after it was
+// replaced.
 const remedyMount = "mount the folder, not the single file"
 
-// The faults that depend on nothing else.
+// The faults with fixed texts. Callers get a copy.
 var (
 	faultMissing = Fault{Reason: Missing, Problem: "is not found",
 		Remedy: "name a file that exists"}
@@ -102,6 +103,7 @@ func TooSlowFault(seconds int) *Fault {
 		Remedy:  "check the file system that it is on"}
 }
 
+// tooLarge returns the fault of a file of more than limit bytes.
 func tooLarge(limit int64) *Fault {
 	return &Fault{Reason: TooLarge,
 		Problem: "is larger than " + strconv.FormatInt(limit, 10) + " bytes",
@@ -117,13 +119,13 @@ func faultOf(err error) *Fault {
 		fault = faultMissing
 	case errors.Is(err, fs.ErrPermission):
 		fault = faultForbidden
-	case errors.Is(err, syscall.ESTALE): // what NFS says of a file that was replaced
+	case errors.Is(err, syscall.ESTALE): // NFS returns it for a file that was replaced
 		fault = faultReplaced
 	}
 	return &fault
 }
 
-// WithoutPath returns the system's error without the path that it is about.
+// WithoutPath returns the system's error in err without the path, or err if it has none.
 func WithoutPath(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err

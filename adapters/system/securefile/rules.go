@@ -9,21 +9,21 @@ import (
 
 // The permissions that are checked.
 const (
-	// exposedMode lets others read or write a file, or its group write it. Read access for the
-	// group is fine: Kubernetes (fsGroup) and systemd (LoadCredential) set it.
+	// exposedMode holds the bits that let others read or write a file, or its group write it. Read
+	// access for the group is allowed: Kubernetes (fsGroup) and systemd (LoadCredential) set it.
 	exposedMode fs.FileMode = 0o026
-	// othersWrite lets others write a folder.
+	// othersWrite is the bit that lets others write in a folder.
 	othersWrite fs.FileMode = 0o002
 )
 
-// Exposures returns why the file must not hold a secret: others may read it, change it, or replace
-// it in a folder on the way to it.
+// Exposures returns the reasons why the file must not hold a secret: others can read it, change it,
+// or replace it in a folder on the way to it.
 func (f *File) Exposures() []*Fault {
 	var faults []*Fault
 	if f.Info.Mode().Perm()&exposedMode != 0 {
-		faults = append(faults, faultExposed.fresh())
+		faults = append(faults, faultExposed.copy())
 	}
-	if !f.named { // it is in no folder: an open file that has only a descriptor left
+	if !f.named { // the file is in no folder any more
 		return faults
 	}
 	exposed := false
@@ -36,24 +36,25 @@ func (f *File) Exposures() []*Fault {
 	case err != nil:
 		faults = append(faults, faultOf(err))
 	case exposed:
-		faults = append(faults, faultExposedFolder.fresh())
+		faults = append(faults, faultExposedFolder.copy())
 	}
 	return faults
 }
 
-// Foreign returns what the operator should know about the owners of a file and of its folder:
-// either may belong to a user who is neither root nor the user of this process.
+// Foreign returns a fault for the file name, and one for its folder, if it belongs to neither root
+// nor the user of this process: its owner can replace the file. It returns nil if the file cannot
+// be found.
 func Foreign(name string) []*Fault {
 	var faults []*Fault
 	path, err := Resolve(name, func(string, string) {})
 	if err != nil {
-		return nil // reading the file says why
+		return nil // Read reports it
 	}
 	if info, err := os.Lstat(path); err == nil && foreign(info) {
-		faults = append(faults, faultForeignFile.fresh())
+		faults = append(faults, faultForeignFile.copy())
 	}
 	if info, err := os.Lstat(filepath.Dir(path)); err == nil && foreign(info) {
-		faults = append(faults, faultForeignFolder.fresh())
+		faults = append(faults, faultForeignFolder.copy())
 	}
 	return faults
 }
@@ -62,7 +63,7 @@ func Foreign(name string) []*Fault {
 // was replaced beneath a mount of that single file. It returns nil otherwise.
 func (f *File) Replaced() *Fault {
 	if !f.named {
-		return faultReplaced.fresh()
+		return faultReplaced.copy()
 	}
 	return nil
 }
@@ -73,7 +74,8 @@ func foreign(info fs.FileInfo) bool {
 	return ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
 }
 
-// unlinked reports whether no name is left for a file, as its file system counts them.
+// unlinked reports whether no name is left for a file, according to the link count of its file
+// system.
 func unlinked(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Nlink == 0

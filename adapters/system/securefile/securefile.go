@@ -1,8 +1,8 @@
 // Package securefile reads files that may hold secrets.
 //
-// There is one guarded way to open them: it never waits for a writer, has no effect on a device,
-// and is bounded. What is wrong with a file is a Fault, with a stable reason and a remedy, for
-// every caller. No fault contains the content or the name of a file. The package imports the
+// It opens a file without waiting for a writer and without an effect on a device, and bounds the
+// size of the file and the time to read it. Every problem with a file is a Fault with a stable
+// reason and a remedy. No fault contains the content or the name of a file. The package imports the
 // standard library and x/sys.
 package securefile
 
@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// maxRaces is how often a read starts over because the file was replaced while it was opened.
+// maxRaces is how often a read starts over because the file was replaced during the read.
 const maxRaces = 3
 
 // readTimeout bounds reading a file, in whole seconds. Some regular files of the kernel, such as
 // /proc/kmsg, have no end: reading them waits for more.
 const readTimeout = 5 * time.Second
 
-// FileSystem is where names are looked up: Host, or one directory (os.Root).
+// FileSystem opens files by name: Host, or one directory (os.Root).
 type FileSystem interface {
 	Stat(name string) (fs.FileInfo, error)
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
@@ -42,17 +42,17 @@ func (Host) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) 
 // File is the content of a file that was read.
 type File struct {
 	Content []byte
-	// Info is that of the file that was read, whatever its name refers to later.
+	// Info describes the file that was read, even if its name refers to another file later.
 	Info fs.FileInfo
 	name string
-	// named is false if no name is left for the file. A file system that does not count names, and
-	// so reports 0 for every file, says nothing: the file then counts as named.
+	// named is false if no name is left for the file. It is true if the file system does not count
+	// names and reports 0 for every file.
 	named bool
 }
 
 // Read reads the regular file name, of at most limit bytes, following symbolic links. It never
-// waits for a writer, as opening a pipe would; it waits for the file system, so a caller that must
-// not runs it in a goroutine (package follow does). It fails with a *Fault.
+// waits for a writer, as opening a pipe would. It may wait for the file system without bound, so
+// callers that must not wait run it in a goroutine, as package follow does. It fails with a *Fault.
 func Read(name string, limit int64) (*File, error) {
 	for races := 0; ; races++ {
 		opened, _, err := Open(Host{}, name)
@@ -68,7 +68,7 @@ func Read(name string, limit int64) (*File, error) {
 		if statErr != nil {
 			return nil, faultOf(statErr)
 		}
-		// The name may have got another file meanwhile, which then is the one to read.
+		// If the name refers to another file now, that file must be read.
 		if unlinked(after) && races < maxRaces {
 			if now, err := os.Stat(name); err != nil || !os.SameFile(now, after) {
 				continue
@@ -79,18 +79,18 @@ func Read(name string, limit int64) (*File, error) {
 	}
 }
 
-// Open opens a regular file for reading. The returned info is that of the opened file, whatever its
-// name refers to later. It fails with a *Fault.
+// Open opens a regular file for reading. The returned info describes the opened file, even if its
+// name refers to another file later. It fails with a *Fault.
 func Open(in FileSystem, name string) (*os.File, fs.FileInfo, error) {
-	// Something that is not a file is refused without opening it, because opening some devices has
-	// an effect. The name may come to refer to something else before the file is opened, so it is
+	// Anything but a regular file is refused without opening it, because opening some devices has
+	// an effect. The name may refer to something else by the time that it is opened, so it is
 	// opened without blocking and without becoming the controlling terminal, and checked again.
 	info, err := in.Stat(name)
 	if err != nil {
 		return nil, nil, faultOf(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, faultNotRegular.fresh()
+		return nil, nil, faultNotRegular.copy()
 	}
 	file, err := in.OpenFile(name,
 		os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
@@ -104,18 +104,20 @@ func Open(in FileSystem, name string) (*os.File, fs.FileInfo, error) {
 		return nil, nil, faultOf(err)
 	case !info.Mode().IsRegular():
 		_ = file.Close()
-		return nil, nil, faultNotRegular.fresh()
+		return nil, nil, faultNotRegular.copy()
 	}
 	return file, info, nil
 }
 
-// Content reads an opened file of at most limit bytes to its end. It fails with a *Fault.
+// Content reads an opened file of at most limit bytes to its end, within readTimeout. It fails with
+// a *Fault.
 func Content(file *os.File, limit int64) ([]byte, error) {
 	return contentWithin(file, limit, readTimeout)
 }
 
+// contentWithin implements Content with a timeout in whole seconds.
 func contentWithin(file *os.File, limit int64, timeout time.Duration) ([]byte, error) {
-	// The error is ignored: a file that has no deadlines has an end.
+	// The error is ignored: files that do not support deadlines have an end.
 	_ = file.SetReadDeadline(time.Now().Add(timeout))
 	content, err := io.ReadAll(io.LimitReader(file, limit+1))
 	switch {

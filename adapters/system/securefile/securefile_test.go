@@ -51,7 +51,7 @@ func reasonsOf(t *testing.T, faults []*Fault) []Reason {
 	return reasons
 }
 
-func TestRead(t *testing.T) {
+func TestReadAcceptsOnlyRegularFilesWithinLimit(t *testing.T) {
 	dir := sharedDir(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	require.NoError(t, os.Mkdir(at("directory"), 0o700))
@@ -259,5 +259,5 @@ func TestFaultsOfTheSystem(t *testing.T) {
 	assert.Equal(t, "could not be read within 5 s", TooSlowFault(5).Error())
 	first, second := faultOf(syscall.ENOENT), faultOf(syscall.ENOENT)
 	first.Remedy = "changed by a caller"
-	assert.NotEqual(t, first, second, "a fault belongs to its caller")
+	assert.NotEqual(t, first, second, "each caller gets a fault of its own")
 }

@@ -1,6 +1,6 @@
-// Package systemd speaks with the service manager that started the process: it takes the socket
-// that the manager passes, and reports when the service is ready, reloads and stops. Without a
-// manager it does nothing.
+// Package systemd communicates with the service manager that started the process: it accepts the
+// socket that the manager passes, and reports when the service is ready, reloads and stops. Without
+// a manager it does nothing.
 //
 // It imports the standard library and go-systemd.
 package systemd
@@ -21,14 +21,14 @@ import (
 // SocketError reports what is wrong with the sockets that the manager passed.
 type SocketError struct{ Problem, Remedy string }
 
-// Error returns the problem and the remedy.
+// Error implements error.
 func (e *SocketError) Error() string { return e.Problem + ": " + e.Remedy }
 
 // Listener returns the listening socket that the manager passed to the process (sd_listen_fds(3)),
 // or nil if it passed none. The manager keeps its own descriptor of it, so that clients can connect
 // while the service restarts. It fails with a *SocketError.
 func Listener() (net.Listener, error) {
-	// Read here first: activation.Files allocates for as many as the variable says.
+	// The number is checked first, because activation.Files allocates that many files.
 	if count, ours := os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"); count != "" &&
 		ours == strconv.Itoa(os.Getpid()) {
 		n, err := strconv.Atoi(count)
@@ -60,8 +60,8 @@ func Listener() (net.Listener, error) {
 	return listener, nil
 }
 
-// checkListens returns an error unless file is a socket for streams that listens. net.FileListener
-// takes others too, on which only Accept fails.
+// checkListens returns an error unless file is a listening stream socket. net.FileListener accepts
+// other sockets too, on which only Accept would fail.
 func checkListens(file *os.File) error {
 	kind, err := option(file, syscall.SO_TYPE)
 	if err != nil {
@@ -79,7 +79,7 @@ func checkListens(file *os.File) error {
 	return nil
 }
 
-// option returns an option of a socket.
+// option returns the option name of a socket at the level SOL_SOCKET.
 func option(file *os.File, name int) (value int, err error) {
 	raw, err := file.SyscallConn()
 	if err != nil {
@@ -97,7 +97,7 @@ func unusable(cause error) *SocketError {
 		cause), "set Accept=no and ListenStream= in its socket unit"}
 }
 
-// Ready reports that the service has started or has been told to reload.
+// Ready reports that the service has started, or that a reload has ended.
 func Ready() { notify(daemon.SdNotifyReady) }
 
 // Reloading reports that the service begins to reload. Call Ready afterwards.
@@ -106,8 +106,8 @@ func Reloading() { notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonot
 // Stopping reports that the service begins to stop.
 func Stopping() { notify(daemon.SdNotifyStopping) }
 
-// notifyTimeout is how long a manager may take to receive a state. One that does not read must not
-// keep the service from stopping.
+// notifyTimeout is how long a manager may take to receive a state. A manager that does not read
+// must not keep the service from stopping.
 const notifyTimeout = time.Second
 
 // notify sends a state to the manager, if there is one (NOTIFY_SOCKET, sd_notify(3)). An error is
