@@ -10,33 +10,34 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Entry is one key as a variable contains it: an id and a secret, white space trimmed at both ends,
-// neither of them checked yet.
+// Entry is one key of a variable: an id and a secret, with white space trimmed at both ends.
+// Neither of them has been checked.
 type Entry struct {
 	id, secret string
 	notString  bool // the value was not a string
 }
 
-// NewEntry returns the only key of a variable that contains just a secret.
+// NewEntry returns the key of a variable that contains only a secret.
 func NewEntry(id, text string) Entry {
 	return Entry{id: secret.Trim(id), secret: secret.Trim(text)}
 }
 
-// Secret returns the entry's secret, for the policy that checks it; empty if there is none.
+// Secret returns the entry's secret, so that a caller can check its strength; empty if there is
+// none.
 func (e Entry) Secret() string { return e.secret }
 
 // ID returns the entry's key id, and false if it is not valid.
 func (e Entry) ID() (keys.ID, bool) { return keys.ParseID(e.id) }
 
-// IsFor reports whether the entry is the key with that id.
+// IsFor reports whether the entry is the key with the given id.
 func (e Entry) IsFor(id keys.ID) bool { return e.id == string(id) }
 
 // Format implements fmt.Formatter. It hides the entry from every verb.
 func (Entry) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[key]") }
 
-// ParseEntries reads a JSON object from key ids to secrets, in the order of the text. It fails with
-// Faults, and only with ReasonNotJSON and ReasonNotObject: everything else is left to Keyring, so
-// that all faults are reported at once.
+// ParseEntries parses a JSON object that maps key ids to secrets. It returns the entries in the
+// order of the text. It fails with Faults whose reason is ReasonNotJSON or ReasonNotObject. All
+// other faults are found by Keyring, so that they are reported together.
 func ParseEntries(text string) ([]Entry, error) {
 	document, err := strict.Parse(text)
 	if err != nil {
@@ -58,7 +59,7 @@ func ParseEntries(text string) ([]Entry, error) {
 }
 
 // Keyring returns a keyring of entries, in which the key active signs and all keys verify. It fails
-// with Faults, which lists all of them in the order of the entries.
+// with Faults that lists all faults in the order of the entries.
 func Keyring(entries []Entry, active keys.ID) (*keys.Keyring, error) {
 	var faults Faults
 	at := map[keys.ID]int{} // the number of the first entry with that id
@@ -95,7 +96,8 @@ func Keyring(entries []Entry, active keys.ID) (*keys.Keyring, error) {
 	return keyring, nil
 }
 
-// secretFault returns what is wrong with the entry's secret, apart from its strength.
+// secretFault returns the reason why the entry's secret cannot be used, or ReasonNone. It does not
+// check the strength.
 func (e Entry) secretFault() Reason {
 	switch {
 	case e.notString:

@@ -19,9 +19,10 @@ const (
 	second = "second-secret-of-the-suite"
 )
 
-// now is an instant after the SignFrom of all these keys.
+// now is a time after the SignFrom of all keys of the package.
 var now = time.Unix(1700000000, 0)
 
+// keyringOf returns the keyring of a variable's text.
 func keyringOf(t *testing.T, text string, active keys.ID) (*keys.Keyring, error) {
 	t.Helper()
 	entries, err := environment.ParseEntries(text)

@@ -12,7 +12,7 @@ import (
 	"github.com/offload/sessiond/domain/strict"
 )
 
-// Reason is what is wrong with the structure of a variable's value.
+// Reason identifies what is wrong with the structure of a variable's value.
 type Reason uint8
 
 // The reasons.
@@ -21,11 +21,11 @@ const (
 	ReasonNone Reason = iota
 	// ReasonNotJSON means that the text is not JSON in valid UTF-8.
 	ReasonNotJSON
-	// ReasonNotObject means that the text is JSON, but no object.
+	// ReasonNotObject means that the text is JSON, but not an object.
 	ReasonNotObject
 	// ReasonNoKeys means that the object has no members.
 	ReasonNoKeys
-	// ReasonID means that an id is empty or has a character outside the alphabet, or is too long.
+	// ReasonID means that an id is empty or too long, or has a character outside the alphabet.
 	ReasonID
 	// ReasonSameID means that an earlier entry has the same id.
 	ReasonSameID
@@ -41,18 +41,20 @@ const (
 	ReasonActive
 )
 
-// Fault is one thing that is wrong. It identifies entries by their number, from 1.
+// Fault describes one thing that is wrong with a variable's value. It identifies entries by their
+// number, from 1.
 type Fault struct {
 	Reason Reason
 	// Entry is the number of the entry that is wrong; 0 for the value as a whole.
 	Entry int
 	// Other is the number of the earlier entry that Entry clashes with; 0 if there is none.
 	Other int
-	// At is the place where the text is no longer JSON, if that is the reason.
+	// At is the place at which the text is no longer JSON, if the reason is ReasonNotJSON.
 	At strict.Position
 }
 
-// String returns a description of the fault, in words that can follow the variable's name.
+// String returns a description of the fault. It continues a sentence that begins with the
+// variable's name.
 func (f Fault) String() string {
 	entry, other := "entry "+strconv.Itoa(f.Entry), "entry "+strconv.Itoa(f.Other)
 	switch f.Reason {
@@ -82,10 +84,10 @@ func (f Fault) String() string {
 	return "unknown fault"
 }
 
-// Faults is the list of everything that is wrong. It implements error.
+// Faults lists all faults of a variable's value. It implements error.
 type Faults []Fault
 
-// Error returns the text of every fault.
+// Error implements error. It returns the text of every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -104,9 +106,9 @@ func (f Faults) sort() {
 	})
 }
 
-// newKeyring returns the keyring of the valid keys, or the faults that keys.NewKeyring finds. Only
-// FaultSameMaterial, one secret under two ids, is reported: the callers have already found all
-// other faults of a keyring.
+// newKeyring returns the keyring of the valid keys, or the faults that keys.NewKeyring finds. at
+// maps each id to the number of its entry. Only FaultSameMaterial, one secret under two ids, is
+// reported: the caller has already found all other faults of a keyring.
 func newKeyring(valid []keys.Key, at map[keys.ID]int) (*keys.Keyring, Faults) {
 	keyring, err := keys.NewKeyring(valid...)
 	var clashes keys.Faults

@@ -1,10 +1,11 @@
-// Package environment makes a keyring of what the variables contain: signing keys as a JSON object,
-// a single secret, or random material for this process. The keyring never changes while the process
-// runs.
+// Package environment makes a keyring from the environment: from signing keys in a JSON object,
+// from a single secret, or from random material that is generated for the process. The keyring
+// never changes while the process runs.
 //
-// The package checks the structure only, completely; the caller checks whether a secret is strong.
-// No fault and no text of the package holds any part of a secret, nor a key id, which might be a
-// secret in the wrong place. It imports domain, ports and the standard library.
+// The package checks the structure of a value completely. It does not check whether a secret is
+// strong; the caller does. No fault and no other text of the package contains any part of a secret,
+// or a key id, which may be a secret in the wrong place. The package imports domain, ports and the
+// standard library.
 package environment
 
 import (
@@ -25,9 +26,9 @@ func NewSource(keyring *keys.Keyring) Source { return Source{keyring: keyring} }
 // Keyring implements ports.KeySource. It always returns the same keyring.
 func (s Source) Keyring() *keys.Keyring { return s.keyring }
 
-// Variables have no plan, they only state which key is the active one. A keyring signs with the key
-// whose SignFrom is the latest, so the active key gets a later one than the others; both are long
-// past, so no key is pending.
+// The SignFrom of keys from variables, which state only which key is active. A keyring signs with
+// the key whose SignFrom is the latest, so the active key gets a later one than the others. Both
+// are long past, so no key is pending.
 var (
 	inactiveSignFrom = time.Unix(0, 0).UTC()
 	activeSignFrom   = time.Unix(1, 0).UTC()
@@ -41,7 +42,7 @@ func plan(id, active keys.ID) keys.Plan {
 	return keys.Plan{SignFrom: inactiveSignFrom}
 }
 
-// KeyringOfMaterial returns a keyring of one key, made of random bytes.
+// KeyringOfMaterial returns a keyring of one key with the id active and random material.
 func KeyringOfMaterial(material []byte, active keys.ID) *keys.Keyring {
 	keyring, err := keys.NewKeyring(keys.NewHS256(active, material, plan(active, active)))
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accessList is the attribute in which Linux keeps a file's access list (acl(5)). If there is one,
-// the group bits of the mode limit all that it grants: a new file with the mode alone would let the
-// group read, and shut out the users whom the list names.
+// accessList is the attribute in which Linux stores a file's access list (acl(5)). If a file has
+// one, the group bits of its mode are the maximum of what the list grants: a new file with the same
+// mode but without the list would let the group read it, and exclude the users that the list names.
 const accessList = "system.posix_acl_access"
 
-// maxAccessList is larger than any list can be, in bytes.
+// maxAccessList is the maximum size of an attribute in Linux, in bytes.
 const maxAccessList = 64 << 10
 
-// copyAccessList gives a file the access list of another, or removes it if the other has none: the
-// file may have one from the directory.
+// copyAccessList gives the file to the access list of the file from. If from has none, it removes
+// that of to, which may come from the default list of the directory.
 func copyAccessList(from, to *os.File) error {
 	list := make([]byte, maxAccessList)
 	n, err := unix.Fgetxattr(int(from.Fd()), accessList, list)

@@ -14,21 +14,22 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// newMode is the mode of a file that did not exist.
+// newMode is the mode of a keyset file that did not exist before.
 const newMode fs.FileMode = 0o600
 
-// dir is the directory of a keyset file, with links resolved. Everything is done in the directory
-// that was opened, whatever its name refers to later.
+// dir is the open directory of a keyset file, with links resolved. All operations are relative to
+// that directory, even if its name refers to another one later.
 type dir struct {
 	root *os.Root
 	// self is the directory as a file.
 	self *os.File
-	// lockFile is nil unless the lock is one on a file.
+	// lockFile is the locked file; nil unless the lock is on a file.
 	lockFile *os.File
-	name     string
+	// name is the name of the keyset file in the directory.
+	name string
 }
 
-// current is a keyset file before a change, under the lock. All fields are nil if there is no file.
+// current is a keyset file before a change. All fields are nil if there is no file.
 type current struct {
 	keyring *keys.Keyring
 	file    *os.File
@@ -37,6 +38,7 @@ type current struct {
 
 func (c *current) close() { _ = c.file.Close() } // does nothing for a nil file
 
+// openDir opens the directory of the file at path, which need not exist. It does not lock it.
 func openDir(path string) (*dir, error) {
 	file, err := securefile.Resolve(path, func(string, string) {})
 	if err != nil {
@@ -54,34 +56,35 @@ func openDir(path string) (*dir, error) {
 	return &dir{root: root, self: self, name: filepath.Base(file)}, nil
 }
 
-// close releases the lock.
+// close closes the directory, which releases the lock.
 func (d *dir) close() {
 	_ = d.lockFile.Close() // does nothing for a nil file
 	_ = d.self.Close()
 	_ = d.root.Close()
 }
 
-// tempName returns the name of the file that is about to replace the keyset. While it is being
-// written it has a longer one, which renameio derives from this name: a dot before it and a number
-// after it. If that were derived from the keyset's own name, it could look like a copy, which
-// people name by date and time.
+// tempName returns the name of the complete file before it replaces the keyset. While the file is
+// being written, it has a longer name, which renameio derives from this one by adding a dot before
+// it and a number after it. A name derived from that of the keyset could be that of a copy, because
+// operators name copies by date and time.
 func (d *dir) tempName() string { return "." + d.name + ".next" }
 
-// removeLeftovers removes the files that killed writers left behind, because they hold keys. Under
-// the lock no writer is using them.
+// removeLeftovers removes the files that killed writers left behind, because they contain keys. The
+// caller holds the lock, so that no writer uses them.
 func (d *dir) removeLeftovers() {
 	entries, _ := d.self.ReadDir(-1)
 	for _, entry := range entries {
 		leftover := entry.Name() == d.tempName() ||
 			strings.HasPrefix(entry.Name(), "."+d.tempName())
 		if leftover && entry.Type().IsRegular() {
-			_ = d.root.Remove(entry.Name()) // without permission, it is left to another user
+			_ = d.root.Remove(entry.Name()) // the file of another user may remain
 		}
 	}
 }
 
-// replace replaces the file with text: written to another file, synced, and renamed. It fails with
-// a *WriteError; then the file is unchanged, unless the problem says otherwise.
+// replace replaces the keyset file, which is current, with text: it writes another file, syncs it
+// and renames it. It fails with a *WriteError. Then the file is unchanged, except for
+// ProblemUnsynced.
 func (d *dir) replace(current *current, text string) error {
 	next, err := renameio.NewPendingFile(d.tempName(), renameio.WithRoot(d.root),
 		renameio.WithPermissions(newMode))
@@ -111,8 +114,8 @@ func (d *dir) replace(current *current, text string) error {
 	return nil
 }
 
-// copyAttributes copies owner, group, access list and mode to the next file, in this order: at no
-// instant can a group that could not read the old file read the new one.
+// copyAttributes copies owner, group, access list and mode to next, in this order, so that a group
+// that could not read the old file cannot read next at any time.
 func (c *current) copyAttributes(next *os.File) error {
 	if c.file == nil {
 		return next.Chmod(newMode) // the umask may have removed permissions

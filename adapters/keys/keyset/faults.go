@@ -7,8 +7,8 @@ import (
 	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
-// The reasons why a file that could be read is no usable keyset. Those of securefile say why it
-// could not be read.
+// The reasons why a file that can be read cannot be used as a keyset. Package securefile defines
+// the reasons why a file cannot be read.
 const (
 	// ReasonMalformed means that the text is not a keyset; the cause is keys.SetFaults.
 	ReasonMalformed securefile.Reason = "malformed"
@@ -19,30 +19,34 @@ const (
 	ReasonNoSigner securefile.Reason = "no_signer"
 )
 
-// remedyFile is the remedy for a file with faults inside.
+// remedyFile is the remedy for a file with invalid content.
 const remedyFile = "correct the file; sessiond keys list reports the same faults"
 
+// malformed returns the fault of a text that keys.ReadSet does not accept.
 func malformed(cause error) *securefile.Fault {
 	return &securefile.Fault{Reason: ReasonMalformed, Problem: "is not a valid keyset",
 		Remedy: remedyFile, Cause: cause}
 }
 
+// refused returns the fault of keys that Rules.Accept does not accept.
 func refused(cause error) *securefile.Fault {
 	return &securefile.Fault{Reason: ReasonRefused, Problem: "holds keys that are refused",
 		Remedy: "create strong keys (sessiond keys create), then revoke or remove these",
 		Cause:  cause}
 }
 
+// noSigner returns the fault of a set without a key that can sign now or later.
 func noSigner() *securefile.Fault {
 	return &securefile.Fault{Reason: ReasonNoSigner,
 		Problem: "holds no key that can sign, now or later",
 		Remedy:  "add a key: sessiond keys create"}
 }
 
-// unread returns the fault of a file that could not be read, with the command that helps.
+// unread returns the fault of a file that cannot be read from an error of securefile, and completes
+// the remedy with what is specific to keysets.
 func unread(err error) *securefile.Fault {
 	fault, _ := errors.AsType[*securefile.Fault](err)
-	switch fault.Reason { //nolint:exhaustive // the others have no command that helps
+	switch fault.Reason { //nolint:exhaustive // the remedies of the others are complete
 	case securefile.Missing:
 		fault.Remedy += ", or create it: sessiond keys create"
 	case securefile.TooLarge:
@@ -51,10 +55,10 @@ func unread(err error) *securefile.Fault {
 	return fault
 }
 
-// Faults is the list of everything that keeps a keyset file from being used. It implements error.
+// Faults lists everything that keeps a keyset file from being used. It implements error.
 type Faults []*securefile.Fault
 
-// Error returns the text of every fault.
+// Error implements error. It returns the text of every fault.
 func (f Faults) Error() string {
 	words := make([]string, 0, len(f))
 	for _, fault := range f {
@@ -72,31 +76,31 @@ func (f Faults) Unwrap() []error {
 	return faults
 }
 
-// WriteProblem is why a keyset file was not written.
+// WriteProblem identifies why a keyset file was not written.
 type WriteProblem uint8
 
 // The problems.
 const (
-	// ProblemBusy means that other writers were changing the file for as long as the caller could
-	// wait.
+	// ProblemBusy means that other writers held the lock until the caller's context ended or the
+	// time to wait was over.
 	ProblemBusy WriteProblem = iota
-	// ProblemUnwritable means that no new file can be created or put in place; the cause says why:
-	// read-only, full, missing directory.
+	// ProblemUnwritable means that the new file cannot be created or put in place, for example
+	// because the file system is read-only or full, or the directory is missing; see the cause.
 	ProblemUnwritable
 	// ProblemOwner means that this process is not permitted to give the owner, group, mode or
 	// access list of the old file to the new one.
 	ProblemOwner
-	// ProblemInvalid means that the set could not be read again: it is too large, or has instants
-	// that a file cannot express.
+	// ProblemInvalid means that the new file could not be read again: it would be too large, or
+	// have times that a file cannot express.
 	ProblemInvalid
 	// ProblemMounted means that the file is itself a mount point, which cannot be replaced.
 	ProblemMounted
-	// ProblemUnsynced means that the new file is in place, but may be the old one again after a
-	// power failure.
+	// ProblemUnsynced means that the new file is in place, but that the old one may be back after a
+	// power failure, because the directory was not synced.
 	ProblemUnsynced
 )
 
-// String returns a description of the problem.
+// String returns a description of the problem. It continues a sentence about the file.
 func (p WriteProblem) String() string {
 	switch p {
 	case ProblemBusy:
@@ -115,15 +119,15 @@ func (p WriteProblem) String() string {
 	return "has an unknown problem"
 }
 
-// WriteError reports why a keyset file was not written. Unless the problem says otherwise, the file
-// is unchanged.
+// WriteError reports why a keyset file was not written. The file is unchanged, except for
+// ProblemUnsynced.
 type WriteError struct {
 	Problem WriteProblem
 	// Cause is never nil.
 	Cause error
 }
 
-// Error returns the problem and its cause.
+// Error implements error. It returns the problem and its cause.
 func (e *WriteError) Error() string {
 	return "keyset file: " + e.Problem.String() + ": " + e.Cause.Error()
 }

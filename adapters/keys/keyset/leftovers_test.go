@@ -12,8 +12,7 @@ import (
 )
 
 // TestUpdateWithoutChangeRemovesLeftovers checks that the files of killed writers are removed even
-// if nothing is written, because they hold keys; something with such a name that is not a file
-// stays.
+// if nothing is written, because they contain keys. A directory with such a name stays.
 func TestUpdateWithoutChangeRemovesLeftovers(t *testing.T) {
 	dir := sharedDir(t)
 	path := filepath.Join(dir, "keyset.json")
@@ -24,11 +23,6 @@ func TestUpdateWithoutChangeRemovesLeftovers(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "..keyset.json.nextdir"), 0o700))
 	require.NoError(t, NewStore(path).Update(t.Context(),
 		func(keyring *keys.Keyring) (*keys.Keyring, error) { return keyring, nil }))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	var names []string
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	assert.Equal(t, []string{"..keyset.json.nextdir", "keyset.json", "keyset.json.2026"}, names)
+	assert.Equal(t, []string{"..keyset.json.nextdir", "keyset.json", "keyset.json.2026"},
+		names(t, dir))
 }

@@ -11,31 +11,33 @@ import (
 	"github.com/offload/sessiond/adapters/system/securefile"
 )
 
-// How long a writer waits for other writers, and how often it tries again.
 const (
-	lockTimeout       = 10 * time.Second
+	// lockTimeout is how long a writer waits for other writers.
+	lockTimeout = 10 * time.Second
+	// lockRetryInterval is the time between two attempts to lock.
 	lockRetryInterval = 20 * time.Millisecond
 )
 
-// lockMode lets every user who can reach the folder open the lock file, which holds nothing: one
-// that another user left behind must not shut out this one.
+// lockMode lets every user who can reach the folder open the lock file, which is empty: a file that
+// another user left behind must not exclude this user.
 const lockMode fs.FileMode = 0o666
 
-// Writers exclude each other by one of two locks, and all writers of a folder by the same, because
-// its file system decides which.
+// Writers exclude each other by one of two locks. The file system of the folder determines which,
+// so all writers of a folder use the same.
 //
-// A lock on the directory itself (flock(2)) leaves no file behind and needs only the right to read
-// it. NFS refuses it: there an exclusive lock needs a descriptor that is open for writing, which a
-// directory cannot have, or it holds on one client only. So a file system that is NFS, or that
-// refuses the first lock, gets a lock on a file beside the keyset, which NFS passes on to the
-// server. That file stays: a file that is removed while another client holds a stale entry of it
-// would be locked twice.
+// A lock on the directory itself (flock(2)) leaves no file behind and needs only the permission to
+// read the directory. On NFS it cannot be used: an exclusive lock needs a descriptor that is open
+// for writing, which a directory cannot have, or it is valid on one client only. On NFS, and on any
+// file system that refuses the first lock, writers lock a file beside the keyset, which NFS
+// forwards to the server. That file is never removed: two writers could hold the lock if one of
+// them had a stale directory entry of a removed file.
 //
-// Where no lock file can be created because the folder is read-only, nothing can be written either:
-// the lock is then not needed to read, and the first write reports why it fails. A lock file that
-// exists and cannot be opened says nothing about the folder, so there nothing is done.
+// If the lock file cannot be created because the folder is read-only, nothing can be written
+// either. The lock is then not needed for reading, and the first write fails with the cause. A lock
+// file that exists and cannot be opened does not mean that the folder is read-only, so the update
+// fails.
 
-// locks is how writers exclude each other. Tests replace it.
+// locks holds the functions with which writers exclude each other. Tests replace them.
 type locks struct {
 	// folder locks a directory, without waiting.
 	folder func(*os.File) error
@@ -46,13 +48,14 @@ type locks struct {
 // systemLocks are the locks of the operating system.
 var systemLocks = locks{folder: lockFolder, file: lockFile}
 
-// errNoFolderLock says that the file system of a directory has no useful locks on directories.
+// errNoFolderLock is the error of lockFolder if the file system has no locks on directories that
+// are valid on all clients.
 var errNoFolderLock = errors.New("no lock on a directory")
 
-// errReadOnlyFolder says that there is no lock file that can be opened, and none can be created.
+// errReadOnlyFolder is the error of openLock if there is no lock file and none can be created.
 var errReadOnlyFolder = errors.New("the folder is read-only")
 
-// lockFolder locks a directory.
+// lockFolder locks a directory, without waiting.
 func lockFolder(folder *os.File) error {
 	if onNFS(folder) {
 		return errNoFolderLock
@@ -60,14 +63,15 @@ func lockFolder(folder *os.File) error {
 	return syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
 
-// held reports whether an error of a lock means that another writer holds it, or that the attempt
-// was interrupted.
+// held reports whether an attempt to lock that failed with err must be repeated: another writer
+// holds the lock, or the attempt was interrupted.
 func held(err error) bool {
 	return errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EAGAIN) ||
 		errors.Is(err, syscall.EINTR)
 }
 
-// lock waits until no other writer holds the directory. It fails with a *WriteError.
+// lock waits until it has the lock of the directory, for timeout at most. It fails with a
+// *WriteError. In a read-only folder it may succeed without a lock.
 func (d *dir) lock(ctx context.Context, locks locks, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -94,7 +98,7 @@ func (d *dir) lockName() string { return "." + d.name + ".lock" }
 func (d *dir) openLock() (*os.File, error) {
 	const flags = os.O_RDWR | syscall.O_NONBLOCK | syscall.O_NOCTTY
 	var err error
-	for range 2 { // again if another writer creates it in between
+	for range 2 { // again if another writer creates the file in between
 		var file *os.File
 		file, err = d.root.OpenFile(d.lockName(), flags, 0)
 		switch {
@@ -118,8 +122,7 @@ func (d *dir) openLock() (*os.File, error) {
 	return nil, err
 }
 
-// await tries to lock until that succeeds, fails for another reason than a lock that is held, or
-// ctx ends.
+// await calls try until it succeeds, or fails with an error that held does not accept, or ctx ends.
 func await(ctx context.Context, try func() error) error {
 	again := time.NewTicker(lockRetryInterval)
 	defer again.Stop()
@@ -135,7 +138,7 @@ func await(ctx context.Context, try func() error) error {
 	}
 }
 
-// busy returns the *WriteError of an error of await, or nil.
+// busy returns the *WriteError for an error of await; nil for nil.
 func busy(err error) error {
 	switch {
 	case err == nil:

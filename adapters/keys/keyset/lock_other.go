@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// onNFS is not known here; a network file system refuses locks on directories.
+// onNFS always returns false: on these systems, a network file system refuses locks on directories.
 func onNFS(*os.File) bool { return false }
 
 // lockFile locks a file.

@@ -26,7 +26,7 @@ func fileLockStore(path string) *Store {
 	return store
 }
 
-func TestLocksFileWhereDirectoryCannotBeLocked(t *testing.T) {
+func TestLocksFileIfDirectoryCannotBeLocked(t *testing.T) {
 	for name, refusal := range map[string]error{
 		"a descriptor that is not open for writing": syscall.EBADF,
 		"not supported":   syscall.ENOTSUP,
@@ -46,7 +46,7 @@ func TestLocksFileWhereDirectoryCannotBeLocked(t *testing.T) {
 				assert.Equal(t, []string{".keyset.json.lock", "keyset.json"}, names(t, dir))
 			}
 			lock := filepath.Join(dir, ".keyset.json.lock")
-			assert.Equal(t, fs.FileMode(0o666), mode(t, lock), "others must not be shut out")
+			assert.Equal(t, fs.FileMode(0o666), mode(t, lock), "other users must be able to open it")
 			assert.Empty(t, read(t, lock))
 			assert.Equal(t, fs.FileMode(0o600), mode(t, path))
 		})
@@ -79,7 +79,7 @@ func TestFileLockExcludesWriters(t *testing.T) {
 	}
 }
 
-func TestFileLockThatFails(t *testing.T) {
+func TestUpdateReportsFailureOfFileLock(t *testing.T) {
 	dir := sharedDir(t)
 	path := filepath.Join(dir, "keyset.json")
 	store := fileLockStore(path)
@@ -97,8 +97,8 @@ func TestFileLockThatFails(t *testing.T) {
 	assert.Equal(t, []string{".keyset.json.lock"}, names(t, dir))
 }
 
-// TestReadOnlyDirectoryNeedsNoLockFile changes nothing, and fails to write, in a folder in which no
-// lock file can be made.
+// TestReadOnlyDirectoryNeedsNoLockFile runs an update that changes nothing, and one that fails to
+// write, in a folder in which no lock file can be created.
 func TestReadOnlyDirectoryNeedsNoLockFile(t *testing.T) {
 	if rerunUnprivileged(t) {
 		return
@@ -115,8 +115,9 @@ func TestReadOnlyDirectoryNeedsNoLockFile(t *testing.T) {
 	assert.EqualError(t, err, "keyset file: cannot be written: permission denied")
 }
 
-// TestLockFileThatMayNotBeOpened changes nothing without the lock: the folder is not read-only.
-func TestLockFileThatMayNotBeOpened(t *testing.T) {
+// TestUpdateFailsIfLockFileCannotBeOpened checks that nothing is written without the lock in a
+// folder that is not read-only.
+func TestUpdateFailsIfLockFileCannotBeOpened(t *testing.T) {
 	if rerunUnprivileged(t) {
 		return
 	}
@@ -129,7 +130,7 @@ func TestLockFileThatMayNotBeOpened(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrPermission)
 }
 
-func TestLocksOfTheSystem(t *testing.T) {
+func TestSystemLocksExclude(t *testing.T) {
 	folder, err := os.Open(sharedDir(t))
 	require.NoError(t, err)
 	defer func() { _ = folder.Close() }()
@@ -139,5 +140,5 @@ func TestLocksOfTheSystem(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = again.Close() }()
 	assert.True(t, held(lockFolder(again)))
-	assert.Error(t, lockFile(folder), "what NFS refuses: a write lock on a folder")
+	assert.Error(t, lockFile(folder), "a folder cannot have a write lock, as on NFS")
 }

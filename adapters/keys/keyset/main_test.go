@@ -23,10 +23,10 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// noon is the time at which the tests run.
+// noon is the current time of the tests.
 var noon = time.Date(2026, 2, 16, 12, 0, 0, 0, time.UTC)
 
-// deadline is how long a test waits for something that must happen.
+// deadline is how long a test waits for an outcome.
 const deadline = 2 * time.Minute
 
 // With these variables a test starts its own binary as another process: to play a role, or to run
@@ -34,7 +34,7 @@ const deadline = 2 * time.Minute
 const (
 	varRole = "KEYSET_TEST_ROLE"
 	varUser = "KEYSET_TEST_USER"
-	// varFileLocks has stores use the lock that they use on NFS.
+	// varFileLocks makes stores use the lock that they use on NFS.
 	varFileLocks = "KEYSET_TEST_FILE_LOCKS"
 )
 

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/offload/sessiond/ports"
 	"github.com/offload/sessiond/ports/portsfake"
 )
 
@@ -22,6 +21,7 @@ type liveSource struct {
 	recorder
 }
 
+// start starts a source of the file at path, and stops it at the end of the test.
 func start(t *testing.T, path string) *liveSource {
 	t.Helper()
 	r := &liveSource{}
@@ -137,5 +137,3 @@ func TestWatchLeaksNoDescriptors(t *testing.T) {
 	require.Eventually(t, func() bool { return descriptors(t) <= before }, deadline, pollEvery,
 		"a look that was in progress does not close the watch")
 }
-
-var _ ports.Events = (*recorder)(nil)

@@ -32,8 +32,8 @@ func startRole(t *testing.T, process *exec.Cmd) {
 	require.Equal(t, "ready\n", line)
 }
 
-// eachLock runs test with the lock on the directory, and with the lock on a file that takes its
-// place on NFS. It passes the names that are in the folder besides the keyset in the end.
+// eachLock runs test with the lock on the directory, and with the lock on a file that is used on
+// NFS. It passes the names of the files that remain in the folder beside the keyset.
 func eachLock(t *testing.T, test func(t *testing.T, more ...string)) {
 	t.Helper()
 	t.Run("on the directory", func(t *testing.T) { test(t) })
@@ -127,8 +127,8 @@ func testWaitsForLock(t *testing.T) {
 	}
 }
 
-// TestLongKilledWriters kills writers at random instants: the file is always complete and has a key
-// that signs, and a leftover is never taken for it.
+// TestLongKilledWriters kills writers at random times: the file is always complete and has a key
+// that signs, and the next writer removes what a killed one left behind.
 func TestLongKilledWriters(t *testing.T) {
 	kills := 50
 	if text := os.Getenv(varKills); text != "" {

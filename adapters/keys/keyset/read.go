@@ -1,10 +1,11 @@
-// Package keyset keeps keys in a file, a JWK Set as domain/keys reads it. Read reads the file
-// completely or not at all, Source watches it, Store changes it.
+// Package keyset stores keys in a file, a JWK Set as domain/keys defines it. Read reads the file,
+// Source follows it, and Store changes it.
 //
-// An invalid file never replaces a valid one, neither in force nor on disk. Faults contain key ids,
-// members and fixed sentences; no error or text of the package contains material or a path, except
-// that a failed watch names the directory; the event of a failed reload names the file. The package
-// imports domain, ports, adapters/system, renameio and x/sys.
+// A file is used completely or not at all. An invalid file never replaces a valid one, neither in
+// force nor on disk. Faults contain key ids, names of members and fixed sentences. No error or text
+// of the package contains material or a path, with two exceptions: the error of a failed watch
+// names the directory, and the event of a failed reload names the file. The package imports domain,
+// ports, adapters/system, renameio and x/sys.
 package keyset
 
 import (
@@ -15,26 +16,29 @@ import (
 	"github.com/offload/sessiond/domain/keys"
 )
 
-// Rules states what a keyset file must satisfy, beyond its form, before it is put in force.
+// Rules holds the conditions that a keyset file must satisfy, in addition to its form, before it is
+// put in force.
 type Rules struct {
 	// Production selects the rules of a production-like environment: a file that others may read or
 	// write, or that its group may write, is refused. If it is false, the mode is not checked.
 	Production bool
-	// Accept checks the keys: whether they are strong, and that none is a secret that is also used
-	// for something else. Its error contains no material; a *securefile.Fault is reported as it is.
-	// If it is nil, all keys are accepted.
+	// Accept checks that the keys are strong, and that none of them is a secret that is also used
+	// for another purpose. Its error must not contain material. An error that is a
+	// *securefile.Fault is reported unchanged; any other becomes the cause of ReasonRefused. If
+	// Accept is nil, all keys are accepted.
 	Accept func([]keys.Placed) error
-	// Lists are the paths of files that Accept reads. A Source follows them too, and has Accept check
-	// the keys in force again when ListsVersion has changed, which describes the content of all.
+	// Lists are the paths of files that Accept reads. A Source follows them too, and calls Accept
+	// for the keys in force again after the result of ListsVersion has changed. ListsVersion
+	// describes the content of all lists; nil if there are none.
 	Lists        []string
 	ListsVersion func() string
-	// Retention is how long sessions are of use. A Source warns of keys that end before; if it is
-	// zero, of none.
+	// Retention is how long sessions can be used. A Source warns of keys that end too early for it;
+	// if it is zero, of none.
 	Retention keys.Retention
 }
 
-// evaluate appends to the faults of a file everything that keeps its keys from being put in force.
-// It checks that a key can sign only if the set could be read completely.
+// evaluate appends the faults of read that the rules find to faults. Whether a key can sign at now
+// or later is checked only if the set could be read completely.
 func (r Rules) evaluate(read set, now time.Time, faults Faults) Faults {
 	faults = r.accept(read.placed, faults)
 	if read.keyring != nil && !read.keyring.CanSign(now) {
@@ -43,7 +47,7 @@ func (r Rules) evaluate(read set, now time.Time, faults Faults) Faults {
 	return faults
 }
 
-// accept appends to the faults of a file what Accept finds.
+// accept appends the fault that Accept finds to faults, if it finds one.
 func (r Rules) accept(placed []keys.Placed, faults Faults) Faults {
 	if r.Accept == nil {
 		return faults
@@ -59,7 +63,7 @@ func (r Rules) accept(placed []keys.Placed, faults Faults) Faults {
 	return append(faults, fault)
 }
 
-// listsVersion describes the content of the lists, if there are any.
+// listsVersion returns the result of ListsVersion, or "" if there are no lists.
 func (r Rules) listsVersion() string {
 	if r.ListsVersion == nil {
 		return ""
@@ -67,18 +71,18 @@ func (r Rules) listsVersion() string {
 	return r.ListsVersion()
 }
 
-// set is what could be read of a keyset.
+// set is the part of a keyset that could be read.
 type set struct {
 	// keyring is nil if the set has faults.
 	keyring *keys.Keyring
-	// placed are the keys that could be read. If the set has faults, they are for the rules to
-	// check, and must never be put in force.
+	// placed lists the keys that could be read. If the set has faults, they are only for the rules
+	// to check, and must never be put in force.
 	placed []keys.Placed
 }
 
-// Read reads the keyset file at path, through symbolic links, and checks it against rules and the
-// clock. It never waits for a writer, as opening a pipe would. It fails with Faults, which lists
-// all of them.
+// Read reads the keyset file at path, following symbolic links, and checks it against rules at the
+// time now. It never waits for a writer, as opening a pipe would. It fails with Faults that lists
+// all faults.
 func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
 	read, faults := load(path, rules.Production)
 	faults = rules.evaluate(read, now, faults)
@@ -88,8 +92,9 @@ func Read(path string, rules Rules, now time.Time) (*keys.Keyring, error) {
 	return read.keyring, nil
 }
 
-// Load reads the keyset file at path for callers that only inspect it: whatever its mode, and
-// whether or not its keys could be put in force. It fails with Faults, which lists all of them.
+// Load reads the keyset file at path for callers that only inspect it. It checks neither the mode
+// of the file nor whether its keys could be put in force. It fails with Faults that lists all
+// faults.
 func Load(path string) (*keys.Keyring, error) {
 	read, faults := load(path, false)
 	if faults != nil {
@@ -98,7 +103,7 @@ func Load(path string) (*keys.Keyring, error) {
 	return read.keyring, nil
 }
 
-// load reads a file by its name.
+// load reads and parses a file. production selects the checks of the mode.
 func load(path string, production bool) (set, Faults) {
 	file, faults := readFile(path, production)
 	if file == nil {
@@ -111,8 +116,8 @@ func load(path string, production bool) (set, Faults) {
 	return read, faults
 }
 
-// readFile reads a file by its name, and returns what keeps it from being used, unless it is its
-// content. The file is nil if it could not be read.
+// readFile reads a file, and returns its faults except those of the content. The file is nil if it
+// could not be read.
 func readFile(path string, production bool) (*securefile.File, Faults) {
 	file, err := securefile.Read(path, keys.MaxSetBytes)
 	if err != nil {
@@ -128,7 +133,7 @@ func readFile(path string, production bool) (*securefile.File, Faults) {
 	return file, faults
 }
 
-// parse reads the text of a file. It may return keys together with a fault.
+// parse parses the content of a file. With a fault, the set may contain the keys without faults.
 func parse(content []byte) (set, *securefile.Fault) {
 	keyring, placed, err := keys.ReadSet(string(content))
 	if err != nil {
@@ -137,5 +142,5 @@ func parse(content []byte) (set, *securefile.Fault) {
 	return set{keyring, placed}, nil
 }
 
-// equal reports whether two keyrings would be written as the same file.
+// equal reports whether two keyrings would be written as the same text.
 func equal(a, b *keys.Keyring) bool { return a == b || keys.FormatSet(a) == keys.FormatSet(b) }

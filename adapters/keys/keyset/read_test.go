@@ -248,8 +248,8 @@ func TestReadChecksRulesAndClock(t *testing.T) {
 	}
 }
 
-// TestReadReportsEveryFault reads a file with every fault that does not hide another, and checks
-// that the error shows no material.
+// TestReadReportsEveryFault reads files with several faults, and checks that all are reported and
+// that the error contains no material.
 func TestReadReportsEveryFault(t *testing.T) {
 	name := filepath.Join(sharedDir(t), "keyset.json")
 	write(t, name, `{"keys":[
@@ -286,6 +286,7 @@ func idsOfPlaced(all []keys.Placed) []string {
 	return ids
 }
 
+// newKeyring returns a keyring of valid keys.
 func newKeyring(t *testing.T, all ...keys.Key) *keys.Keyring {
 	t.Helper()
 	keyring, err := keys.NewKeyring(all...)

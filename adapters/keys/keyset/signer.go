@@ -8,27 +8,28 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// How long the signer is taken to stay the same, at least and at most. The clock that says so may
-// differ from that of the timers, and may step.
+// The shortest and the longest time between two checks for a signer. There is a longest one because
+// the clock that plans refer to may step, and may differ from that of timers.
 const (
 	minSignerCheck = 100 * time.Millisecond
 	maxSignerCheck = 30 * time.Second
 )
 
-// signerWatch reports when no key may sign any more, and when one may again, although no session is
-// asked for.
+// signerWatch reports when no key may sign any more, and when one may again. It does so in time,
+// even if no session is requested.
 type signerWatch struct {
 	source  *Source
-	changed chan struct{}
+	changed chan struct{} // the keyring in force has changed
 
-	// missing says that no key signs, and that this was reported. Only the goroutine of run uses
+	// missing is true while no key signs and that has been reported. Only the goroutine of run uses
 	// it.
 	missing bool
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
 
-// reloadEvents has a source look at a keyring once its coming into force is recorded.
+// reloadEvents records events, and makes a source check its keyring after a ports.Reloaded has been
+// recorded.
 type reloadEvents struct {
 	ports.Events
 	source *Source
@@ -43,12 +44,13 @@ func (e reloadEvents) Record(ctx context.Context, event ports.Event) {
 	}
 }
 
-// start watches until stop. The end of ctx does not stop it.
+// start begins to watch, until stop. The end of ctx does not stop it.
 func (w *signerWatch) start(ctx context.Context) {
 	ctx, w.end = context.WithCancel(context.WithoutCancel(ctx))
 	w.running.Go(func() { w.run(ctx) })
 }
 
+// stop ends the watch, if it was started, and waits for its goroutine.
 func (w *signerWatch) stop() {
 	if w.end != nil {
 		w.end()
@@ -56,7 +58,7 @@ func (w *signerWatch) stop() {
 	w.running.Wait()
 }
 
-// check has the watch look at the keyring in force. It returns at once.
+// check makes the watch check the keyring in force. It does not wait for the check.
 func (w *signerWatch) check() {
 	select {
 	case w.changed <- struct{}{}:
@@ -64,6 +66,7 @@ func (w *signerWatch) check() {
 	}
 }
 
+// run checks the signer until ctx ends.
 func (w *signerWatch) run(ctx context.Context) {
 	for {
 		w.report(ctx)
@@ -79,7 +82,8 @@ func (w *signerWatch) run(ctx context.Context) {
 	}
 }
 
-// report reports once that no key may sign, and once that one may again.
+// report reports that no key may sign, or that one may again, if that has changed since the last
+// call.
 func (w *signerWatch) report(ctx context.Context) {
 	keyring, now := w.source.Keyring(), w.source.clock.Now()
 	_, signs := keyring.SignerAt(now)
@@ -93,7 +97,8 @@ func (w *signerWatch) report(ctx context.Context) {
 	w.missing = !signs
 }
 
-// untilChange returns how long the signer in force stays the same.
+// untilChange returns how long to wait for the next check: until the plans change the signer,
+// within minSignerCheck and maxSignerCheck.
 func (w *signerWatch) untilChange() time.Duration {
 	keyring, now, until := w.source.Keyring(), w.source.clock.Now(), maxSignerCheck
 	if from, waits := keyring.NextSignerFrom(now); waits {

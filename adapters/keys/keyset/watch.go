@@ -10,15 +10,17 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// The source's condition in readiness. The last good keys are always there, so it is always ready.
+// The texts of the source's condition in readiness. It is always ready, because the last valid keys
+// stay in force.
 const (
 	conditionName   = "keyset"
 	conditionDetail = "the keyset file could not be reloaded: the last good one is in force"
 )
 
-// Source is the ports.KeySource of a keyset file, and its ports.Health. Between Start and Stop it
-// follows the file: a good one takes force within the times of package follow; a bad one changes
-// nothing, and is reported.
+// Source implements ports.KeyRefresher and ports.Health for a keyset file. Between Start and Stop
+// it follows the file: valid content is put in force within the times of package follow; invalid
+// content changes nothing and is reported. It is safe for concurrent use, except for Start and
+// Stop.
 type Source struct {
 	path   string
 	rules  Rules
@@ -26,13 +28,13 @@ type Source struct {
 	events ports.Events
 
 	keyring  atomic.Pointer[keys.Keyring]
-	parsed   atomic.Pointer[parsed]
+	parsed   atomic.Pointer[parsed] // the last valid content of the file
 	follower *follow.Follower[*keys.Keyring]
 	signer   signerWatch
 }
 
-// parsed is the digest of a text, the keyring that it holds, and the version of the lists by which
-// that was accepted.
+// parsed is the digest of a file's content, the keyring parsed from it, and the version of the lists
+// with which the keyring was accepted.
 type parsed struct {
 	digest  [sha256.Size]byte
 	lists   string
@@ -44,14 +46,15 @@ var (
 	_ ports.Health       = (*Source)(nil)
 )
 
-// NewSource returns a source of the file at path, with keyring in force, which is the result of
-// Read. Until Start, nothing changes.
+// NewSource returns a source of the file at path. keyring, the result of Read, is in force at
+// first. The source does nothing before Start.
 func NewSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Clock,
 	events ports.Events) *Source {
 	return newSource(path, rules, keyring, clock, events, nil)
 }
 
-// newSource is NewSource with the watcher of the file; nil selects the system's.
+// newSource implements NewSource. newWatcher returns the watcher of the file; nil selects the
+// system's.
 func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Clock,
 	events ports.Events, newWatcher func() follow.Watcher) *Source {
 	s := &Source{path: path, rules: rules, clock: clock, events: events}
@@ -59,7 +62,8 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 	s.parsed.Store(&parsed{lists: rules.listsVersion(), keyring: keyring})
 	s.signer = signerWatch{source: s, changed: make(chan struct{}, 1)}
 	s.follower = follow.New(follow.Target[*keys.Keyring]{
-		Paths: append([]string{path}, rules.Lists...), Look: s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
+		Paths: append([]string{path}, rules.Lists...),
+		Look:  s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
 		Events: reloadEvents{events, s}, Material: ports.MaterialKeys, NewWatcher: newWatcher,
 	})
 	return s
@@ -80,14 +84,14 @@ func (s *Source) Condition() ports.Condition {
 	return condition
 }
 
-// Start follows the file until Stop. It never fails, and does not end with ctx.
+// Start begins to follow the file, until Stop. The end of ctx does not stop it.
 func (s *Source) Start(ctx context.Context) {
 	s.reportEarlyEnds(ctx)
 	s.follower.Start(ctx)
 	s.signer.start(ctx)
 }
 
-// Stop ends what Start began; the keyring stays in force.
+// Stop stops following the file; the keyring stays in force.
 func (s *Source) Stop() {
 	s.follower.Stop()
 	s.signer.stop()
@@ -103,9 +107,9 @@ func (s *Source) reportEarlyEnds(ctx context.Context) {
 	}
 }
 
-// look reads the file. Keys that are in force already are accepted again only if the lists have
-// changed. They are not checked against the other rules: they may fail only because time has passed,
-// and there is nothing better to replace them.
+// look implements follow.Target.Look. Keys that are in force already are checked with Rules.Accept
+// again only if the lists have changed. They are not checked against the other rules again: they
+// can fail only because time has passed, and no better keys would replace them.
 func (s *Source) look() (*keys.Keyring, error) {
 	file, faults := readFile(s.path, s.rules.Production)
 	if file == nil {
@@ -138,7 +142,7 @@ func (s *Source) look() (*keys.Keyring, error) {
 	return keyring, nil
 }
 
-// replace puts a keyring in force.
+// replace implements follow.Target.Replace.
 func (s *Source) replace(keyring *keys.Keyring) ports.Content {
 	s.keyring.Store(keyring)
 	return ports.KeysContent{Keyring: keyring}

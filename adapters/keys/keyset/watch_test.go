@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,22 +24,18 @@ import (
 
 // recorder records the events of a source.
 type recorder struct {
-	mu     sync.Mutex
-	events []ports.Event
+	portsfake.Events
+	taken int
 }
 
-func (a *recorder) Record(_ context.Context, event ports.Event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.events = append(a.events, event)
-}
-
-// take returns the events since the last call: ids for keys in force, the cause for failures.
+// take describes the events since the last call: ids for keys in force, the cause for failures. It
+// must not be called concurrently.
 func (a *recorder) take() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	recorded := a.Recorded()
+	events := recorded[a.taken:]
+	a.taken = len(recorded)
 	var words []string
-	for _, event := range a.events {
+	for _, event := range events {
 		switch e := event.(type) {
 		case ports.Reloaded:
 			word := "reloaded"
@@ -64,7 +59,6 @@ func (a *recorder) take() []string {
 			words = append(words, "signer found")
 		}
 	}
-	a.events = nil
 	return words
 }
 
@@ -90,6 +84,7 @@ type fixture struct {
 	strict  atomic.Bool // whether all keys are refused
 }
 
+// watch starts a fixture. The caller stops it.
 func watch(t *testing.T) *fixture {
 	t.Helper()
 	w := &fixture{path: filepath.Join(sharedDir(t), "keyset.json")}
@@ -114,12 +109,13 @@ func (w *fixture) newWatcher() follow.Watcher { w.watcher.open.Add(1); return &w
 // ids returns the ids of the keys in force.
 func (w *fixture) ids() []string { return idsOf(w.Keyring()) }
 
+// change reports a change of the file.
 func (w *fixture) change() { w.watcher.signal <- struct{}{} }
 
 // reloadWait is longer than a change needs to take force without events.
 const reloadWait = 4 * time.Second
 
-// advance moves the time of the bubble and waits until everything that is due has happened.
+// advance moves the time of the bubble and waits until all goroutines are blocked.
 func advance(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -142,7 +138,8 @@ func TestReloadsAfterChange(t *testing.T) {
 	})
 }
 
-// TestReportsKeysThatEndEarly checks the start, and that a reload reports after it took force.
+// TestReportsKeysThatEndEarly checks that keys are reported at the start, and after a reload has
+// been reported.
 func TestReportsKeysThatEndEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(sharedDir(t), "keyset.json")
@@ -182,7 +179,8 @@ func TestRefreshLooksAtOnce(t *testing.T) {
 	})
 }
 
-// TestReloadsHardLinkInTime changes the file through another hard link, of which nothing notifies.
+// TestReloadsHardLinkInTime changes the file through another hard link, which no notification
+// reports.
 func TestReloadsHardLinkInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)

@@ -9,12 +9,13 @@ import (
 	"github.com/offload/sessiond/ports"
 )
 
-// Store is the ports.Keyset of a file.
+// Store implements ports.Keyset with a keyset file. It is safe for concurrent use, also by several
+// processes.
 type Store struct {
 	path string
-	// lockTimeout is the constant, except in tests.
+	// lockTimeout is the constant of the same name, except in tests.
 	lockTimeout time.Duration
-	// locks are the system's, except in tests.
+	// locks is systemLocks, except in tests.
 	locks locks
 }
 
@@ -38,7 +39,7 @@ func (s *Store) Update(ctx context.Context,
 	if err := dir.lock(ctx, s.locks, s.lockTimeout); err != nil {
 		return err
 	}
-	// Even if nothing is written in the end: the leftovers hold keys.
+	// They contain keys, so they are removed even if change fails or changes nothing.
 	dir.removeLeftovers()
 	current, err := dir.read()
 	if err != nil {
@@ -59,7 +60,8 @@ func (s *Store) Update(ctx context.Context,
 	return dir.replace(current, text)
 }
 
-// read returns the keyset under the lock: empty if there is no file. It fails with Faults.
+// read reads the keyset file. The result is empty if there is no file. It fails with Faults. The
+// caller holds the lock.
 func (d *dir) read() (*current, error) {
 	file, stat, err := securefile.Open(d.root, d.name)
 	if err != nil {

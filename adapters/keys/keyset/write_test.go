@@ -34,6 +34,7 @@ func node(t *testing.T, path string) uint64 {
 	return status(t, path).Ino
 }
 
+// status returns the attributes of the file at path itself, not of the target of a link.
 func status(t *testing.T, path string) *syscall.Stat_t {
 	t.Helper()
 	stat, err := os.Lstat(path)
@@ -41,6 +42,7 @@ func status(t *testing.T, path string) *syscall.Stat_t {
 	return stat.Sys().(*syscall.Stat_t)
 }
 
+// mode returns the mode of the file at path itself, not of the target of a link.
 func mode(t *testing.T, path string) fs.FileMode {
 	t.Helper()
 	stat, err := os.Lstat(path)
@@ -241,8 +243,8 @@ func TestUpdateReportsMissingDirectory(t *testing.T) {
 	}
 }
 
-// requireUnchanged runs something that must fail, and checks that the file and the directory are
-// unchanged.
+// requireUnchanged calls fails, which must fail, and checks that the file and its directory are
+// unchanged. It returns the error.
 func requireUnchanged(t *testing.T, path string, fails func() error) error {
 	t.Helper()
 	before, text := node(t, path), read(t, path)
