@@ -42,10 +42,10 @@ type Keyset interface {
 	// change is called at most once, with nil if no keyset exists yet. It returns the keys to
 	// store; if they are the same as before, or nil, nothing is written. It must not call Update.
 	//
-	// Update returns the error of change unmodified. Any other error says why keys could not be
-	// read or stored, and holds no key material; the old keys are then unchanged, unless the error
-	// says otherwise. A keyset that cannot be read is never overwritten. Update waits for other
-	// callers within a bound that the implementation documents, and not after ctx is done. It is
-	// safe for concurrent use.
+	// Update returns the error of change unmodified. Any other error reports why keys could not be
+	// read or stored, and contains no key material; the old keys are then unchanged, unless the
+	// error states otherwise. A keyset that cannot be read is never overwritten. Update waits for
+	// other callers within a bound that the implementation documents, and not after ctx is done. It
+	// is safe for concurrent use.
 	Update(ctx context.Context, change func(*keys.Keyring) (*keys.Keyring, error)) error
 }

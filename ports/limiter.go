@@ -17,9 +17,9 @@ type LimiterStorage interface {
 	// has already dropped as empty. It then counts as that later instant. A storage with a clock of
 	// its own ignores now, except under the suite in portstest.
 	//
-	// Decide returns within a bound that the implementation documents. On any error it has granted
-	// nothing that it knows of; it never guesses. The error is logged, so it holds no secret,
-	// address or subject. Decide is safe for concurrent use.
+	// Decide returns within a bound that the implementation documents. An error means that no grant
+	// was confirmed: a shared storage may have made one all the same. The error is logged, so it
+	// contains no secret, address or subject. Decide is safe for concurrent use.
 	Decide(ctx context.Context, now throttle.Instant,
 		checks throttle.Checks) (throttle.Decision, error)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRows checks what the compiler cannot: that the rows differ where they must, and that what a
-// row says of its keys agrees.
+// TestRows checks properties that the compiler cannot: that the rows differ in the fields that must
+// be unique, and that the fields of a row that describe its keys are consistent.
 func TestRows(t *testing.T) {
 	UseThird(t)
 	seen := map[string]bool{}

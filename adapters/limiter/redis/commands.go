@@ -3,7 +3,7 @@ package redis
 // maxName is the length of the longest name of a command with an expectation.
 const maxName = len(masterAddress)
 
-// The names of the commands that are told apart, most of them because of an expectation.
+// The names of the commands that are distinguished, most of them because of an expectation.
 const (
 	role          = "ROLE"
 	ping          = "PING"

@@ -99,7 +99,7 @@ func (d diagnosis) speaksPlain(ctx context.Context) bool {
 	return reply != "" && strings.IndexByte("+-", reply[0]) >= 0
 }
 
-// answersPing reports whether the server accepts PING, or only wants a password before.
+// answersPing reports whether the server accepts PING, or requires a password first.
 func (d diagnosis) answersPing(ctx context.Context) bool {
 	reply := d.ping(ctx)
 	return strings.HasPrefix(reply, "+PONG") || strings.HasPrefix(reply, "-NOAUTH")
