@@ -62,8 +62,8 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 	s.parsed.Store(&parsed{lists: rules.listsVersion(), keyring: keyring})
 	s.signer = signerWatch{source: s, changed: make(chan struct{}, 1)}
 	s.follower = follow.New(follow.Target[*keys.Keyring]{
-		Paths: append([]string{path}, rules.Lists...),
-		Look:  s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
+		Paths: []string{path}, Also: rules.Lists,
+		Look: s.look, Current: s.Keyring, Same: equal, Replace: s.replace,
 		Events: reloadEvents{events, s}, Material: ports.MaterialKeys, NewWatcher: newWatcher,
 	})
 	return s

@@ -37,8 +37,10 @@ const (
 // Target describes a value of type T and the files that a Follower reloads it from. One goroutine
 // calls all functions except NewWatcher and Look.
 type Target[T any] struct {
-	// Paths are the files.
+	// Paths are the files. A failure names the file if there is only one.
 	Paths []string
+	// Also are further files that decide what Look returns. Its error names the one at fault.
+	Also []string
 	// Look reads the files and returns their value, which may be the current value itself, or an
 	// error if the content must not take force. It must have no other effect: it runs in a
 	// goroutine of its own, and its result is discarded if it takes too long. Errors with equal

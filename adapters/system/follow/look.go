@@ -1,5 +1,7 @@
 package follow
 
+import "slices"
+
 // seen is the result of a look.
 type seen[T any] struct {
 	value T
@@ -28,7 +30,7 @@ func newLooker[T any](target *Target[T], watcher Watcher) *looker[T] {
 		defer watcher.Close()
 		for range l.orders {
 			// The files are watched before they are read, so that no later change is missed.
-			unwatched := watcher.Watch(target.Paths...)
+			unwatched := watcher.Watch(slices.Concat(target.Paths, target.Also)...)
 			value, err := target.Look()
 			l.seen <- seen[T]{value, err, unwatched}
 		}

@@ -148,6 +148,7 @@ func TestKeysDenylistIsReadAgain(t *testing.T) {
 	require.NoError(t, os.WriteFile(list, []byte(harness.StrongSecret+"\n"), 0o600))
 	service.Signal(t, syscall.SIGHUP)
 	line = service.Log.AwaitCount(t, "keys_reload_failed", 3)
+	assert.Equal(t, string(file), line.String("file"))
 	assert.Contains(t, line.String("cause"),
 		"key 1 (good): k: is publicly known or on the list of denied secrets")
 	assert.NotEmpty(t, service.Token(t, "install-12345"), "the key in force stays")
