@@ -13,7 +13,7 @@
 //	typ, alg, crit       the type and the algorithm are supported, and there is no extension
 //	jwk, private_key     there is a public key of that algorithm, without a private part
 //	signature            the signature is that of the key
-//	claims, jti          the required claims have the right types; the id has 1 to MaxID characters
+//	claims, jti          the required claims have the right types; jti has 1 to MaxID characters
 //	forwarded            the method and the URI of the request are known
 //	htm, htu             the proof has the same method and URI
 //	nonce                the nonce is accepted, if there is one

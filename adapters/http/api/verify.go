@@ -7,8 +7,8 @@ import (
 	"github.com/offload/sessiond/adapters/http/envelope"
 )
 
-// verify describes the session in response headers, for the authentication sub-request of a reverse proxy. It
-// accepts any method and any path below its own, and its response has no body.
+// verify describes the session in response headers, for the authentication sub-request of a reverse
+// proxy. It accepts any method and any path below its own, and its response has no body.
 func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	claims, err := a.Authentication.Authenticate(r.Context(), a.originalCredentials(r))
 	if err != nil {

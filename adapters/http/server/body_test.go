@@ -14,8 +14,8 @@ import (
 	"github.com/offload/sessiond/domain/failure"
 )
 
-// TestReadBodyReadsAll reads bodies of all lengths, declared or not, in pieces, and with an end that comes
-// with the last piece or after it.
+// TestReadBodyReadsAll reads bodies of all lengths, declared or not, in pieces, and with an end
+// that comes with the last piece or after it.
 func TestReadBodyReadsAll(t *testing.T) {
 	const limit = 1500
 	text := bytes.Repeat([]byte("body "), 400)

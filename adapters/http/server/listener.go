@@ -94,8 +94,8 @@ type connection struct {
 	// the last one.
 	responses uint
 	fetched   bool
-	// limit is until when a connection that was parked may wait for the request that ends that wait;
-	// the zero Time if it was not parked since its last request.
+	// limit is until when a connection that was parked may wait for the request that ends that
+	// wait; the zero Time if it was not parked since its last request.
 	limit time.Time
 	// wanted is the deadline that net/http set for its wait, and early is true while an earlier
 	// deadline is in force, at which the connection is parked.

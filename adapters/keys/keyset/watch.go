@@ -33,8 +33,8 @@ type Source struct {
 	signer   signerWatch
 }
 
-// parsed is the digest of a file's content, the keyring parsed from it, and the version of the lists
-// with which the keyring was accepted.
+// parsed is the digest of a file's content, the keyring parsed from it, and the version of the
+// lists with which the keyring was accepted.
 type parsed struct {
 	digest  [sha256.Size]byte
 	lists   string

@@ -20,7 +20,8 @@ import (
 func startRedis(t *testing.T) (*redisserver.Server, string) {
 	t.Helper()
 	server := redisserver.Start(t)
-	return server, server.AddUser(t)
+	url := server.AddUser(t)
+	return server, url
 }
 
 // shared returns the environment of replicas that require proofs, on one Redis.

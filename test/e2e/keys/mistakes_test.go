@@ -128,8 +128,8 @@ func TestSessionsOfLaggingVerifiers(t *testing.T) {
 	assert.Equal(t, harness.Noon.Unix()+60, stamp.Iat)
 }
 
-// TestKeysReportIsNotWritten creates a key while the disk of the output is full: the error says that
-// the key is there, because the repeated command would add another.
+// TestKeysReportIsNotWritten creates a key while the disk of the output is full: the error says
+// that the key is there, because the repeated command would add another.
 func TestKeysReportIsNotWritten(t *testing.T) {
 	t.Parallel()
 	set := filepath.Join(t.TempDir(), "keyset.json")

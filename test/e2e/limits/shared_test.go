@@ -15,7 +15,8 @@ import (
 	"github.com/offload/sessiond/test/harness/redisserver"
 )
 
-// startRedis starts a server with the documented user, and returns it and the URL of its database 1.
+// startRedis starts a server with the documented user, and returns it and the URL of its database
+// 1.
 func startRedis(t *testing.T) (*redisserver.Server, string) {
 	t.Helper()
 	server := redisserver.Start(t)

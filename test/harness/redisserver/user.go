@@ -17,8 +17,8 @@ const Password = "a-password-for-redis"
 // documentedUser matches the command with which the documentation creates the service's user.
 var documentedUser = regexp.MustCompile(`(?m)^ACL SETUSER sessiond .*~sessiond:.*$`)
 
-// AddUser creates the user that limits.md gives the service, with only the permissions that it names,
-// and returns the URL of database 0 for it. A server that was restarted has no such user.
+// AddUser creates the user that limits.md gives the service, with only the permissions that it
+// names, and returns the URL of database 0 for it. A server that was restarted has no such user.
 func (s *Server) AddUser(t testing.TB) (url string) {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
