@@ -15,8 +15,11 @@ import (
 	"time"
 )
 
-// maxRaces is how often a read starts over because the file was replaced during the read.
-const maxRaces = 3
+// A read starts over up to maxRaces times, each racePause later, if the file was replaced meanwhile.
+const (
+	maxRaces  = 10
+	racePause = time.Millisecond
+)
 
 // readTimeout bounds reading a file, in whole seconds. Some regular files of the kernel, such as
 // /proc/kmsg, have no end: reading them waits for more.
@@ -55,28 +58,43 @@ type File struct {
 // callers that must not wait run it in a goroutine, as package follow does. It fails with a *Fault.
 func Read(name string, limit int64) (*File, error) {
 	for races := 0; ; races++ {
-		opened, _, err := Open(Host{}, name)
+		file, replaced, err := readOnce(name, limit)
 		if err != nil {
 			return nil, err
 		}
-		content, err := Content(opened, limit)
-		after, statErr := opened.Stat()
-		_ = opened.Close()
-		if err != nil {
-			return nil, err
+		if !replaced || races == maxRaces {
+			return file, nil
 		}
-		if statErr != nil {
-			return nil, faultOf(statErr)
-		}
-		// If the name refers to another file now, that file must be read.
-		if unlinked(after) && races < maxRaces {
-			if now, err := os.Stat(name); err != nil || !os.SameFile(now, after) {
-				continue
-			}
-		}
-		return &File{Content: content, Info: after, name: name,
-			named: !unlinked(after) || !countsLinks(name)}, nil
+		time.Sleep(racePause)
 	}
+}
+
+// readOnce reads a file once, and reports whether it was replaced meanwhile: no name is left for it.
+// If so, name refers to the new file, or will in a moment: while a file is renamed, its path may lead
+// to the one before, which has no name any more. It does so for longer only through a mount of that
+// file.
+func readOnce(name string, limit int64) (file *File, replaced bool, err error) {
+	opened, _, err := Open(Host{}, name)
+	if err != nil {
+		return nil, false, err
+	}
+	// Closed at the end: until then, no other file gets the file's number, by which they are compared.
+	defer func() { _ = opened.Close() }()
+	content, err := Content(opened, limit)
+	if err != nil {
+		return nil, false, err
+	}
+	after, err := opened.Stat()
+	if err != nil {
+		return nil, false, faultOf(err)
+	}
+	file = &File{Content: content, Info: after, name: name, named: true}
+	if !unlinked(after) || !countsLinks(name) {
+		return file, false, nil
+	}
+	now, err := os.Stat(name)
+	file.named = err != nil || !os.SameFile(now, after)
+	return file, true, nil
 }
 
 // Open opens a regular file for reading. The returned info describes the opened file, even if its

@@ -1,9 +1,11 @@
 package securefile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -260,4 +262,40 @@ func TestFaultsOfTheSystem(t *testing.T) {
 	first, second := faultOf(syscall.ENOENT), faultOf(syscall.ENOENT)
 	first.Remedy = "changed by a caller"
 	assert.NotEqual(t, first, second, "each caller gets a fault of its own")
+}
+
+// TestReadsFileThatIsBeingReplaced replaces a file all the time while it is read. None of its versions
+// must be mistaken for one that was replaced beneath a mount.
+func TestReadsFileThatIsBeingReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	replace := func() error {
+		return errors.Join(os.WriteFile(path+".new", []byte("content"), 0o600),
+			os.Rename(path+".new", path))
+	}
+	require.NoError(t, replace())
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			read, err := Read(path, 100)
+			if !assert.NoError(t, err) {
+				return
+			}
+			if !assert.Nil(t, read.Replaced()) || !assert.Equal(t, "content", string(read.Content)) {
+				return
+			}
+		}
+	})
+	for range 5000 {
+		if !assert.NoError(t, replace()) {
+			break
+		}
+	}
+	close(done)
+	reader.Wait()
 }
