@@ -126,8 +126,8 @@ type Reloaded struct{ Content Content }
 // force. It is recorded once for each new cause.
 type ReloadFailed struct {
 	Material Material
-	// File is the path that the configuration names; empty if the material has several files, which
-	// the cause then names.
+	// File is the path that the configuration names. It is empty if the material has several files.
+	// The cause names any other file that is at fault.
 	File string
 	// Cause lists everything that is wrong and holds no key material; never nil.
 	Cause error

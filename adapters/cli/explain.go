@@ -126,8 +126,9 @@ func (r *ExplainReport) writeText(w io.Writer) error {
 	if r.Trusted {
 		trusted = "a trusted proxy"
 	}
-	for _, row := range [][2]string{{"peer", r.Peer + ", " + trusted}, {"client", cmp.Or(r.Client, none)},
-		{"counted by", cmp.Or(r.Prefix, none)}, {"network", cmp.Or(r.Network, none)}, {"mode", r.Mode},
+	for _, row := range [][2]string{{"peer", r.Peer + ", " + trusted},
+		{"client", cmp.Or(r.Client, none)}, {"counted by", cmp.Or(r.Prefix, none)},
+		{"network", cmp.Or(r.Network, none)}, {"mode", r.Mode},
 		{"window", fmt.Sprintf("%d s", r.WindowSeconds)}} {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 	}
@@ -155,6 +156,6 @@ func (s *ExplainedState) text() string {
 	case s.Since == "":
 		return fmt.Sprintf("%d remaining, none taken", s.Remaining)
 	}
-	return fmt.Sprintf("%d remaining, grows in %s, oldest grant at %s", s.Remaining,
+	return fmt.Sprintf("%d remaining, one more in %s, oldest grant at %s", s.Remaining,
 		inSeconds(s.GrowsAfterSeconds), s.Since)
 }

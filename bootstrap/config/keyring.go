@@ -154,8 +154,8 @@ func (r *reviewer) requirements(policy secret.Policy, digestKey Secret) keys.Req
 	return requirements
 }
 
-// rejectLeaks reports the values that contain a key. They are shown to others, in tokens, responses
-// and logs. Keys that are too short to be accepted as such are not searched for.
+// rejectLeaks reports values that contain a key although they are shown to others, in tokens,
+// responses and logs. Texts that are too short to be accepted as keys are not searched for.
 func (r *reviewer) rejectLeaks() {
 	held := slices.Clone(r.signing)
 	for _, name := range []string{VarSecret, varDigestKey} {

@@ -62,8 +62,8 @@ func (r *reviewer) keysetFault(which string, fault *securefile.Fault) {
 		fault.Remedy))
 }
 
-// KeysetRules returns the rules for the configured keyset. The state of a key is that at now(), and
-// the operator's list is read again for each set that is judged and followed with the keyset.
+// KeysetRules returns the rules for the configured keyset. They judge keys by their state at now(),
+// and read the operator's list each time. The list is followed together with the keyset.
 func (r *Review) KeysetRules(now func() time.Time) keyset.Rules {
 	accept := func(all []keys.Placed) error {
 		requirements, err := r.current()

@@ -152,9 +152,9 @@ func (r *reviewer) rejectReference(name string) bool {
 	return true
 }
 
-// rejectWrapped reports whether a text has an invisible character or the name of its own variable
-// before it, which it rejects: it would differ from that of another replica, and nothing would show
-// it.
+// rejectWrapped rejects a text that has an invisible character or begins with the name of its
+// variable, and reports whether it did. Such a value differs from that of another replica without
+// looking different.
 func (r *reviewer) rejectWrapped(name string) bool {
 	switch text := r.texts[name]; {
 	case hasInvisible(text):

@@ -39,9 +39,9 @@ type algorithm interface {
 	signatureSize() int
 	// prepare returns what signs and verifies with m.
 	prepare(m material) prepared
-	// canonical reports whether keys of this service accept signature where several signatures are
-	// equally valid: they accept one of them, so that a token has one text. It is true for
-	// algorithms whose signatures have a single form.
+	// canonical reports whether signature has the one form that keys of this service accept, so
+	// that a token has one text. It is always true for algorithms whose signatures have a single
+	// form.
 	canonical(signature []byte) bool
 
 	// generate returns the material of a new key, made of bytes that random returns.

@@ -88,10 +88,10 @@ func TestOwnTarget(t *testing.T) {
 }
 
 // TestOriginalTarget sends sub-requests as trusted proxies do, and as attackers would. Those named
-// "told" have the headers of X-Forwarded; those named "Envoy" have the path below verify.
+// "forwarded" have the headers of X-Forwarded; those named "Envoy" have the path below verify.
 func TestOriginalTarget(t *testing.T) {
 	public := origins(t, "https://app.example")
-	told := func(change func(*proof.Request)) proof.Request {
+	forwarded := func(change func(*proof.Request)) proof.Request {
 		r := proof.Request{Method: "GET", URI: verifyPath, Host: "sessiond", Trusted: true,
 			Forwarded: proof.Forwarded{Method: []string{"PUT"}, Proto: []string{"https"},
 				Host: []string{"app.example"}, URI: []string{"/x?y=/../z"}}}
@@ -109,93 +109,93 @@ func TestOriginalTarget(t *testing.T) {
 		request proof.Request
 		want    proof.Reason
 	}{
-		"told":                 {told(same), ""},
-		"told, a query itself": {told(func(r *proof.Request) { r.URI += "?a" }), ""},
-		"told, with the port": {told(func(r *proof.Request) {
+		"forwarded":                 {forwarded(same), ""},
+		"forwarded, a query itself": {forwarded(func(r *proof.Request) { r.URI += "?a" }), ""},
+		"forwarded, with the port": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"App.example:443"}
 		}), ""},
-		"told, no method": {told(func(r *proof.Request) { r.Forwarded.Method = nil }), "forwarded"},
-		"told, no scheme": {told(func(r *proof.Request) { r.Forwarded.Proto = nil }), "forwarded"},
-		"told, no host":   {told(func(r *proof.Request) { r.Forwarded.Host = nil }), "forwarded"},
-		"told, no URI":    {told(func(r *proof.Request) { r.Forwarded.URI = nil }), "forwarded"},
-		"told, nothing":   {told(func(r *proof.Request) { r.Forwarded = proof.Forwarded{} }), "forwarded"},
-		"told, two methods": {told(func(r *proof.Request) {
+		"forwarded, no method": {forwarded(func(r *proof.Request) { r.Forwarded.Method = nil }), "forwarded"},
+		"forwarded, no scheme": {forwarded(func(r *proof.Request) { r.Forwarded.Proto = nil }), "forwarded"},
+		"forwarded, no host":   {forwarded(func(r *proof.Request) { r.Forwarded.Host = nil }), "forwarded"},
+		"forwarded, no URI":    {forwarded(func(r *proof.Request) { r.Forwarded.URI = nil }), "forwarded"},
+		"forwarded, nothing":   {forwarded(func(r *proof.Request) { r.Forwarded = proof.Forwarded{} }), "forwarded"},
+		"forwarded, two methods": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Method = []string{"PUT", "PUT"}
 		}), "forwarded"},
-		"told, two schemes": {told(func(r *proof.Request) {
+		"forwarded, two schemes": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Proto = []string{"https", "https"}
 		}), "forwarded"},
-		"told, two hosts": {told(func(r *proof.Request) {
+		"forwarded, two hosts": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"app.example", "app.example"}
 		}), "forwarded"},
-		"told, two URIs": {told(func(r *proof.Request) {
+		"forwarded, two URIs": {forwarded(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"/x", "/x"}
 		}), "forwarded"},
-		"told, methods joined": {told(func(r *proof.Request) {
+		"forwarded, methods joined": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Method = []string{"PUT, PUT"}
 		}), "forwarded"},
-		"told, an empty method": {told(func(r *proof.Request) {
+		"forwarded, an empty method": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Method = []string{""}
 		}), "forwarded"},
-		"told, schemes joined": {told(func(r *proof.Request) {
+		"forwarded, schemes joined": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Proto = []string{"https,https"}
 		}), "forwarded"},
-		"told, no such scheme": {told(func(r *proof.Request) {
+		"forwarded, no such scheme": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Proto = []string{"wss"}
 		}), "forwarded"},
-		"told, a scheme that is an origin": {told(func(r *proof.Request) {
+		"forwarded, a scheme that is an origin": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Proto = []string{"https://app.example?"}
 		}), "forwarded"},
-		"told, hosts joined": {told(func(r *proof.Request) {
+		"forwarded, hosts joined": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"app.example, app.example"}
 		}), "forwarded"},
-		"told, a host with a path": {told(func(r *proof.Request) {
+		"forwarded, a host with a path": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"app.example/x"}
 		}), "forwarded"},
-		"told, a host with a user": {told(func(r *proof.Request) {
+		"forwarded, a host with a user": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"u@app.example"}
 		}), "forwarded"},
-		"told, an absolute URI": {told(func(r *proof.Request) {
+		"forwarded, an absolute URI": {forwarded(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"https://app.example/x"}
 		}), "forwarded"},
-		"told, an empty URI": {told(func(r *proof.Request) {
+		"forwarded, an empty URI": {forwarded(func(r *proof.Request) {
 			r.Forwarded.URI = []string{""}
 		}), "forwarded"},
-		"told, another method": {told(func(r *proof.Request) {
+		"forwarded, another method": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Method = []string{"put"}
 		}), "htm"},
-		"told, another scheme": {told(func(r *proof.Request) {
+		"forwarded, another scheme": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Proto = []string{"http"}
 		}), "htu or forwarded"},
-		"told, another host": {told(func(r *proof.Request) {
+		"forwarded, another host": {forwarded(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"other.example"}
 		}), "htu or forwarded"},
-		"told, another path": {told(func(r *proof.Request) {
+		"forwarded, another path": {forwarded(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"/x/"}
 		}), "htu"},
-		"told, a path that no URI has": {told(func(r *proof.Request) {
+		"forwarded, a path that no URI has": {forwarded(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"/x\\y"}
 		}), "htu"},
-		"told, a path with a fragment": {told(func(r *proof.Request) {
+		"forwarded, a path with a fragment": {forwarded(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"/x#/../y"}
 		}), "htu"},
-		"told by a stranger": {told(func(r *proof.Request) { r.Trusted = false }), "htm"},
-		"told elsewhere": {told(func(r *proof.Request) {
+		"forwarded by a stranger": {forwarded(func(r *proof.Request) { r.Trusted = false }), "htm"},
+		"forwarded elsewhere": {forwarded(func(r *proof.Request) {
 			r.URI = verifyPath + "er"
 		}), "htm"},
 
 		"Envoy": {envoy(same), ""},
-		"Envoy, a host told": {envoy(func(r *proof.Request) {
+		"Envoy, a host forwarded": {envoy(func(r *proof.Request) {
 			r.Forwarded.Host = []string{"other.example", "another.example"}
 		}), ""},
 		"Envoy, no scheme": {envoy(func(r *proof.Request) { r.Forwarded.Proto = nil }), "forwarded"},
 		"Envoy, two schemes": {envoy(func(r *proof.Request) {
 			r.Forwarded.Proto = []string{"https", "http"}
 		}), "forwarded"},
-		"Envoy, a method told": {envoy(func(r *proof.Request) {
+		"Envoy, a method forwarded": {envoy(func(r *proof.Request) {
 			r.Forwarded.Method = []string{"PUT"}
 		}), "forwarded"},
-		"Envoy, a URI told": {envoy(func(r *proof.Request) {
+		"Envoy, a URI forwarded": {envoy(func(r *proof.Request) {
 			r.Forwarded.URI = []string{"/x"}
 		}), "forwarded"},
 		"Envoy, another method": {envoy(func(r *proof.Request) { r.Method = "GET" }), "htm"},

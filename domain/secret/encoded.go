@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // decodings returns the texts that a text decodes to, in one step or in two, without white space,
@@ -196,19 +198,9 @@ func fromUTF16(material []byte) (string, bool) {
 		for i := 0; i < len(material); i += 2 {
 			text = append(text, rune(material[i+1-low])<<8|rune(material[i+low]))
 		}
-		if found := stripped(string(text)); found != "" && isPrintable(found) {
+		if found := stripped(string(text)); found != "" && strict.Printable(found) {
 			return found, true
 		}
 	}
 	return "", false
-}
-
-// isPrintable reports whether text consists of printable ASCII: U+0020 to U+007E.
-func isPrintable(text string) bool {
-	for _, b := range []byte(text) {
-		if b < ' ' || b > '~' {
-			return false
-		}
-	}
-	return true
 }

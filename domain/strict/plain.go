@@ -17,7 +17,7 @@ func Plain(text string, maxLen int) bool {
 	return true
 }
 
-// Printable reports whether text consists of the characters of ASCII that are no controls. It is
+// Printable reports whether text consists of printable ASCII characters (U+0020 to U+007E). It is
 // true for an empty text.
 func Printable(text string) bool {
 	for ; len(text) >= 8; text = text[8:] {

@@ -66,7 +66,7 @@ func (d *Decision) Refused() bool {
 	return false
 }
 
-// Refusal returns a refused decision as an error; refused is false if the decision is none. The
+// Refusal returns a refused decision as an error; refused is false if the decision is a grant. The
 // dimension of the refusal is ByProof if the proof was used before, whatever else refused: a thief
 // of the proof must not learn the state of the owner's limits. Otherwise it is the dimension with
 // the longest wait; of equal waits, the one that was checked first.

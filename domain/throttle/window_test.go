@@ -74,6 +74,9 @@ func TestGrantsLeaveWindow(t *testing.T) {
 		check := throttle.Check{Limit: 5, Window: window}
 		assert.Equal(t, c.remaining, check.State(&given, at(c.now)).Remaining, name)
 	}
+	var none throttle.Grants
+	check := throttle.Check{Limit: 5, Window: window}
+	assert.Equal(t, 5, check.State(&none, start).Remaining)
 }
 
 func TestEffective(t *testing.T) {

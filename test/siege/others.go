@@ -19,8 +19,7 @@ const (
 	rate = 250
 	// patience is how long a client waits for a response.
 	patience = 5 * time.Second
-	// newcomer: of so many requests, one requests a session on a new connection, from an address of
-	// its own.
+	// One request in newcomer is for a session, on a new connection, from an address of its own.
 	newcomer = 8
 )
 

@@ -220,20 +220,20 @@ func pages(local bool, origins ...string) (d *testAPI, refused func() []ports.CO
 
 func TestReportsRefusedPreflights(t *testing.T) {
 	d, refused := pages(false, page)
-	wanted := func(path, origin, method string) {
+	sendPreflight := func(path, origin, method string) {
 		send(d, http.MethodOptions, path, "", from(origin),
 			[2]string{"Access-Control-Request-Method", method})
 	}
-	wanted(issuePath, page, "POST")
+	sendPreflight(issuePath, page, "POST")
 	send(d, http.MethodOptions, issuePath, "", from(stranger)) // is no preflight
 	send(d, http.MethodPost, issuePath, goodBody, from(stranger))
-	wanted("/v1/sessions/verify", stranger, "POST")
+	sendPreflight("/v1/sessions/verify", stranger, "POST")
 	assert.Empty(t, refused())
-	wanted(issuePath, stranger, "POST")
-	wanted(issuePath, stranger, "POST")
-	wanted(issuePath, "http://localhost:3000", "POST")
-	wanted(issuePath, page, "DELETE")
-	wanted("/openapi.json", stranger, "POST")
+	sendPreflight(issuePath, stranger, "POST")
+	sendPreflight(issuePath, stranger, "POST")
+	sendPreflight(issuePath, "http://localhost:3000", "POST")
+	sendPreflight(issuePath, page, "DELETE")
+	sendPreflight("/openapi.json", stranger, "POST")
 	events := refused()
 	require.Len(t, events, 5, "recorders decide how often a page is logged")
 	assert.Equal(t, events[0], events[1])
@@ -243,7 +243,7 @@ func TestReportsRefusedPreflights(t *testing.T) {
 	}
 
 	d, refused = pages(false)
-	wanted(issuePath, page, "POST")
+	sendPreflight(issuePath, page, "POST")
 	assert.Len(t, refused(), 1, "also if no origin is configured")
 }
 
@@ -291,15 +291,15 @@ func TestLocalPagesInDevelopment(t *testing.T) {
 	} {
 		d, _ := pages(true)
 		response := send(d, "GET", "/v1/sessions/current", "", from(origin))
-		given := send(d, "OPTIONS", issuePath, "", from(origin),
+		preflighted := send(d, "OPTIONS", issuePath, "", from(origin),
 			[2]string{"Access-Control-Request-Method", "POST"})
 		if allowed {
 			assert.Equal(t, actual(origin), granted(response), "%q", origin)
 			assert.Equal(t, []string{"Origin"}, response.Header.Values("Vary"))
-			assert.Equal(t, preflight(origin, "POST"), granted(given), "%q", origin)
+			assert.Equal(t, preflight(origin, "POST"), granted(preflighted), "%q", origin)
 		} else {
 			assert.Empty(t, granted(response), "%q", origin)
-			assert.Empty(t, granted(given), "%q", origin)
+			assert.Empty(t, granted(preflighted), "%q", origin)
 		}
 		d, _ = pages(true, page)
 		assert.Empty(t, granted(send(d, "GET", "/v1/sessions/current", "", from("http://localhost"))),

@@ -51,7 +51,8 @@ func (a *API) credentialsOf(r *http.Request) ports.Credentials {
 // requestOf returns the method and the URI of r, and what its forwarding headers say of them.
 func (a *API) requestOf(r *http.Request) proof.Request {
 	return proof.Request{
-		Method: r.Method, URI: envelope.SentPath(r), Host: r.Host, TLS: a.TLS, Trusted: server.FromTrusted(r, a.Trusted),
+		Method: r.Method, URI: envelope.SentPath(r), Host: r.Host, TLS: a.TLS,
+		Trusted: server.FromTrusted(r, a.Trusted),
 		Forwarded: proof.Forwarded{
 			Method: r.Header.Values(headerForwardedMethod),
 			Proto:  r.Header.Values(headerForwardedProto),

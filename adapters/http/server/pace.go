@@ -26,8 +26,8 @@ const (
 	headersUnits = 7
 	// answeredUnits is what an answered request restores.
 	answeredUnits = 48
-	// spareUnits is what the full allowance, which a new connection has, exceeds the cost of one
-	// request for each of its streams by.
+	// spareUnits is added to the cost of one request for each stream. The sum is the full
+	// allowance, with which a connection begins.
 	spareUnits = 64
 	// unitsPerSecond is how much is restored without requests. When nothing is left, the connection
 	// waits for awaitedUnits.
@@ -39,7 +39,7 @@ const (
 	longestPace = 5 * time.Second
 )
 
-// errPace reports that a client has used up its allowance for longestPace.
+// errPace reports that a connection has waited for allowance for longestPace in all.
 var errPace = errors.New("too many frames without an answered request")
 
 // framesAtOnce is how many frames are processed at once for each processor. While one is, net/http

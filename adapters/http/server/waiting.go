@@ -53,9 +53,9 @@ type resettable interface {
 // the longest may still refer to it when it is over.
 type wait struct {
 	in    *waiting
-	since throttle.Instant // for the client to read the response; the others have no end
+	since throttle.Instant // when the wait began; set only for a response, which has a deadline
 	place link[*wait]      // guarded by in.mu
-	order uint64           // of all waits, the earliest first; guarded by in.mu
+	order uint64           // increases from wait to wait; guarded by in.mu
 
 	mu       sync.Mutex
 	what     awaited

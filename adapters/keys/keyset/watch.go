@@ -59,7 +59,8 @@ func newSource(path string, rules Rules, keyring *keys.Keyring, clock ports.Cloc
 	events ports.Events, newWatcher func() follow.Watcher) *Source {
 	s := &Source{path: path, rules: rules, clock: clock, events: events}
 	s.keyring.Store(keyring)
-	s.parsed.Store(&parsed{lists: rules.listsVersion(), keyring: keyring})
+	// Without a version of the lists: the first look judges the keys by the lists as they are then.
+	s.parsed.Store(&parsed{keyring: keyring})
 	s.signer = signerWatch{source: s, changed: make(chan struct{}, 1)}
 	s.follower = follow.New(follow.Target[*keys.Keyring]{
 		Paths: []string{path}, Also: rules.Lists,

@@ -81,7 +81,8 @@ type fixture struct {
 	watcher fakeWatcher
 	path    string
 	clock   *portsfake.Clock
-	strict  atomic.Bool // whether all keys are refused
+	strict  atomic.Bool  // whether all keys are refused
+	lists   atomic.Int32 // the version of the lists; 0 if there are none
 }
 
 // watch starts a fixture. The caller stops it.
@@ -96,6 +97,12 @@ func watch(t *testing.T) *fixture {
 		}
 		return nil
 	}}
+	rules.ListsVersion = func() string {
+		if version := w.lists.Load(); version > 0 {
+			return fmt.Sprint("version ", version)
+		}
+		return ""
+	}
 	w.clock = portsfake.NewClock(noon)
 	w.Source = newSource(w.path, rules, keyringOf(t, "first"), w.clock, &w.recorder,
 		w.newWatcher)
@@ -370,6 +377,37 @@ func TestReportsMissingSignerInTime(t *testing.T) {
 		assert.Equal(t, []string{"signer found"}, w.take())
 		advance(time.Minute)
 		assert.Empty(t, w.take())
+		w.Stop()
+	})
+}
+
+// TestListsJudgeKeysInForce changes what the lists refuse: keys in force are judged again when the
+// lists have changed, also between the start of the process and that of the source, and stay.
+func TestListsJudgeKeysInForce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t)
+		w.strict.Store(true)
+		advance(reloadWait)
+		assert.Empty(t, w.take(), "the rules alone do not judge keys in force again")
+
+		w.lists.Store(1)
+		advance(reloadWait)
+		assert.Equal(t, []string{"keyset file: holds keys that are refused: weak"}, w.take())
+		assert.Equal(t, []string{"first"}, w.ids())
+		advance(reloadWait)
+		assert.Empty(t, w.take(), "it was reported already")
+
+		w.lists.Store(2)
+		w.strict.Store(false)
+		advance(reloadWait)
+		assert.Equal(t, []string{"reloaded first"}, w.take())
+		w.Stop()
+
+		w.strict.Store(true)
+		w.Source = newSource(w.path, w.rules, w.Keyring(), w.clock, &w.recorder, w.newWatcher)
+		w.Start(t.Context())
+		advance(reloadWait)
+		assert.Equal(t, []string{"keyset file: holds keys that are refused: weak"}, w.take())
 		w.Stop()
 	})
 }

@@ -98,8 +98,8 @@ func (l *ledger) enter(r *reply) bool {
 	return true
 }
 
-// hasTarget reports whether an error contains an address, or is none that rueidis would follow as a
-// redirect.
+// hasTarget returns false for an error that rueidis would follow as a redirect but that contains no
+// address, and true for any other.
 func hasTarget(text string) bool {
 	text = strings.TrimPrefix(text, "ERR ")
 	const words = 3 // MOVED, a slot, an address

@@ -39,7 +39,8 @@ const (
 type Target[T any] struct {
 	// Paths are the files. A failure names the file if there is only one.
 	Paths []string
-	// Also are further files that decide what Look returns. Its error names the one at fault.
+	// Also are further files that decide what Look returns. They are watched like Paths. If one of
+	// them is at fault, the error of Look names it, because ReloadFailed.File does not.
 	Also []string
 	// Look reads the files and returns their value, which may be the current value itself, or an
 	// error if the content must not take force. It must have no other effect: it runs in a

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// A read starts over up to maxRaces times, each racePause later, if the file was replaced meanwhile.
+// A read starts over up to maxRaces times, each racePause later, if the file was replaced
+// meanwhile.
 const (
 	maxRaces  = 10
 	racePause = time.Millisecond
@@ -69,16 +70,17 @@ func Read(name string, limit int64) (*File, error) {
 	}
 }
 
-// readOnce reads a file once, and reports whether it was replaced meanwhile: no name is left for it.
-// If so, name refers to the new file, or will in a moment: while a file is renamed, its path may lead
-// to the one before, which has no name any more. It does so for longer only through a mount of that
-// file.
+// readOnce reads a file once, and reports whether it was replaced meanwhile: no name is left for
+// it. If so, name refers to the new file, or will in a moment: while a file is renamed, its path
+// may lead to the one before, which has no name any more. It does so for longer only through a
+// mount of that file.
 func readOnce(name string, limit int64) (file *File, replaced bool, err error) {
 	opened, _, err := Open(Host{}, name)
 	if err != nil {
 		return nil, false, err
 	}
-	// Closed at the end: until then, no other file gets the file's number, by which they are compared.
+	// Closed at the end: until then, no other file gets the file's number, by which they are
+	// compared.
 	defer func() { _ = opened.Close() }()
 	content, err := Content(opened, limit)
 	if err != nil {

@@ -264,8 +264,8 @@ func TestFaultsOfTheSystem(t *testing.T) {
 	assert.NotEqual(t, first, second, "each caller gets a fault of its own")
 }
 
-// TestReadsFileThatIsBeingReplaced replaces a file all the time while it is read. None of its versions
-// must be mistaken for one that was replaced beneath a mount.
+// TestReadsFileThatIsBeingReplaced replaces a file all the time while it is read. None of its
+// versions must be mistaken for one that was replaced beneath a mount.
 func TestReadsFileThatIsBeingReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	replace := func() error {

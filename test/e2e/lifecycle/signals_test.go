@@ -88,8 +88,9 @@ func TestCommandsEndQuietlyWithoutReader(t *testing.T) {
 }
 
 // TestLifeHangupsBreakNothing sends SIGHUP with and without changed files: the service goes on, and
-// logs each change once. It also looks at the files every two seconds, so this test does not show
-// that the signal has them read: the tests of bootstrap do.
+// logs each change once and nothing else. It also reads the files every two seconds, so this test
+// does not show that the signal has them read: TestHangupRequestsALookAndDoesNotStop in bootstrap
+// does.
 func TestLifeHangupsBreakNothing(t *testing.T) {
 	t.Parallel()
 	past := time.Now().Add(-time.Hour)
