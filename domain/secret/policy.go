@@ -34,9 +34,9 @@ type Policy struct {
 	denied map[[sha256.Size]byte]struct{}
 }
 
-// NewPolicy returns a policy that also refuses the secrets in denied, the list of the operator.
-// Entries are trimmed as secrets are; blank ones are skipped. The policy keeps digests of the
-// entries, not the entries themselves.
+// NewPolicy returns a policy that also refuses the secrets in denied, the list of the operator:
+// text as it is, and any key in base64url, as in a JWK. Entries are trimmed as secrets are; blank
+// ones are skipped. The policy keeps digests of the entries, not the entries themselves.
 func NewPolicy(denied []string) Policy {
 	digests := make(map[[sha256.Size]byte]struct{}, len(denied))
 	for _, entry := range denied {

@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -371,4 +372,19 @@ func TestFindings(t *testing.T) {
 			"has fewer than 112 bits by estimate", decoded.String())
 		assert.Equal(t, "encoded, entropy", decoded.Words())
 	})
+}
+
+// TestDeniedAsInAKeyset lists keys as they stand in a keyset, in the members k and d.
+func TestDeniedAsInAKeyset(t *testing.T) {
+	seed := sha256.Sum256([]byte("seed"))
+	policy := secret.NewPolicy([]string{
+		base64.RawURLEncoding.EncodeToString([]byte(strong)),
+		base64.RawURLEncoding.EncodeToString(seed[:]),
+	})
+	assert.Equal(t, "published", words(policy.Assess(strong)))
+	assert.Equal(t, "published", words(policy.AssessBytes([]byte(strong))))
+	assert.Equal(t, "published", words(policy.AssessBytes(seed[:])))
+	assert.Equal(t, "published", words(policy.AssessSeed(seed[:])))
+	other := sha256.Sum256(seed[:])
+	assert.Empty(t, policy.AssessBytes(other[:]))
 }

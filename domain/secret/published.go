@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/offload/sessiond/domain/strict"
 )
 
 // knownSecrets is the list of digests of published signing secrets; the comment at the top of the
@@ -44,12 +46,26 @@ var known = sync.OnceValue(func() []uint64 {
 // isPublished reports whether material is on the embedded list, on that of the operator, or the
 // digest of a listed word.
 func (p Policy) isPublished(material []byte) bool {
-	digest := sha256.Sum256(material)
-	if _, denied := p.denied[digest]; denied {
+	if p.isDenied(material) {
 		return true
 	}
+	digest := sha256.Sum256(material)
 	_, found := slices.BinarySearch(known(), binary.BigEndian.Uint64(digest[:8]))
 	return found || isWordDigest(material)
+}
+
+// isDenied reports whether material is on the list of the operator: as it is, or in the form that
+// it has in a JWK (RFC 7517), from where an operator copies it.
+func (p Policy) isDenied(material []byte) bool {
+	if len(p.denied) == 0 {
+		return false
+	}
+	for _, form := range [...][]byte{material, strict.AppendBase64(nil, material)} {
+		if _, denied := p.denied[sha256.Sum256(form)]; denied {
+			return true
+		}
+	}
+	return false
 }
 
 // entries returns the lines of an embedded list without comments, blank lines and surrounding white

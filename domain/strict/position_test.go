@@ -23,6 +23,7 @@ func TestFailure(t *testing.T) {
 		"[\"é\", x]":                       {1, 7},
 		"[\"a\nb\"]":                       {1, 4},
 		"[\"a\xff\"]":                      {1, 4},
+		"[\"\\\xff\"]":                     {1, 5},
 		"\xef\xbb\xbf{}":                   {1, 1},
 		`["\q"]`:                           {1, 5},
 		strings.Repeat("[", 65):            {1, 65},
