@@ -34,8 +34,8 @@ type Config struct {
 	AppVersion, Platform string
 	// Timeout bounds one exchange with sessiond. If it is 0, it is 10 seconds.
 	Timeout time.Duration
-	// MaxWait is how long one request may wait for a session in all, be it for sessiond to answer
-	// or because sessiond asks to retry later. If it is 0, it is 150 seconds.
+	// MaxWait is how long one request may wait for a session in all, for responses of sessiond and
+	// because sessiond asks to retry later. If it is 0, it is 150 seconds.
 	MaxWait time.Duration
 	// Transport sends the requests to sessiond. If it is nil, it is http.DefaultTransport.
 	Transport http.RoundTripper
